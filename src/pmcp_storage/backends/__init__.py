@@ -1,0 +1,1 @@
+"""The storage backends. Each module needs its own library only; none is imported here."""

@@ -1,0 +1,62 @@
+"""Errors of the storage, told as the errors of the task that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from pmcp_storage.errors import (
+    AlreadyExistsError,
+    ConcurrentModificationError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RecordTooLargeError,
+    StorageError,
+    StorageFullError,
+    TaskAlreadyExistsError,
+    TaskBackendError,
+    TaskConflictError,
+    TaskError,
+    TaskNotFoundError,
+    TaskOutcomeUnknownError,
+    TaskStorageFullError,
+    TaskTooLargeError,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def raises_task_errors(
+    method: Callable[P, Coroutine[Any, Any, T]],
+) -> Callable[P, Coroutine[Any, Any, T]]:
+    """The method, with each StorageError told as the TaskError that it means."""
+
+    @wraps(method)
+    async def operation(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except StorageError as error:
+            raise task_error(error) from error
+
+    return operation
+
+
+def task_error(error: StorageError) -> TaskError:
+    """The TaskError that a StorageError means to the caller of a store."""
+    match error:
+        case NotFoundError():
+            return TaskNotFoundError(error.owner_id, error.task_id)
+        case AlreadyExistsError():
+            return TaskAlreadyExistsError(error.owner_id, error.task_id)
+        case ConcurrentModificationError():
+            return TaskConflictError(*error.args)
+        case RecordTooLargeError():
+            return TaskTooLargeError(error.size, error.limit)
+        case StorageFullError():
+            return TaskStorageFullError(error.message)
+        case OutcomeUnknownError():
+            return TaskOutcomeUnknownError(error.message)
+        case _:
+            return TaskBackendError(str(error))
