@@ -1,0 +1,64 @@
+"""The table that the DynamoDB backend needs: its definition, and what is wrong with another.
+
+A fault is a piece of a sentence that says what is wrong and how to make it right, or None.
+Nothing here sends a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
+_TTL_ATTRIBUTE = "expires_at"
+
+
+def table_definition(table_name: str) -> dict[str, Any]:
+    """The arguments of boto3's `create_table` for a table that the backend can use.
+
+    Expiry is switched on separately, by `update_time_to_live` for the attribute expires_at.
+    """
+    return {
+        "TableName": table_name,
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, (_, kind) in _KEYS.items()
+        ],
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": role} for name, (role, _) in _KEYS.items()
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def status_fault(table: dict[str, Any]) -> str | None:
+    status = table.get("TableStatus")
+    if status in ("ACTIVE", "UPDATING"):
+        return None
+    return f"its status is {status}: wait until it is ACTIVE"
+
+
+def key_fault(table: dict[str, Any]) -> str | None:
+    kinds = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    found = {
+        k["AttributeName"]: (k["KeyType"], kinds[k["AttributeName"]]) for k in table["KeySchema"]
+    }
+    if found == _KEYS:
+        return None
+    return (
+        f"its keys must be {_in_words(_KEYS)} but are {_in_words(found)}: keys cannot be "
+        "changed, so create another table"
+    )
+
+
+def _in_words(keys: dict[str, tuple[str, str]]) -> str:
+    return ", ".join(f"{name} ({role}, {kind})" for name, (role, kind) in keys.items())
+
+
+def ttl_fault(ttl: dict[str, Any]) -> str | None:
+    attribute, status = ttl.get("AttributeName"), ttl.get("TimeToLiveStatus", "DISABLED")
+    if attribute == _TTL_ATTRIBUTE and status in ("ENABLED", "ENABLING"):
+        return None
+    now = f"{status} for {attribute}" if attribute else status
+    return (
+        f"time to live must be enabled for the attribute {_TTL_ATTRIBUTE} but is {now}: without "
+        "it expired records stay for ever; enable it with update_time_to_live"
+    )

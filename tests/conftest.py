@@ -1,0 +1,54 @@
+"""The DynamoDB engine that the tests share: one per run, also where the run has many workers."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+import engines
+from dynamodb_support import connect
+from pmcp_storage.backends.dynamodb import table_definition
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_engine = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers inherit the environment of the process that starts them.
+    if config.getoption("numprocesses", None) and not config.getoption("collectonly"):
+        _dynamodb_endpoint()
+
+
+def pytest_unconfigure() -> None:
+    _engine.close()
+
+
+def _dynamodb_endpoint() -> str:
+    """Where the run's engine listens; starts it unless the environment names one on loopback."""
+    if not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
+        os.environ.update(engines.environment(_engine.enter_context(engines.dynamodb())))
+    return os.environ["AWS_ENDPOINT_URL"]
+
+
+@pytest.fixture(scope="session")
+def dynamodb_client() -> Iterator[DynamoDBClient]:
+    """A client that speaks to the engine directly."""
+    client = connect(_dynamodb_endpoint())
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def table(dynamodb_client: DynamoDBClient) -> Iterator[str]:
+    """The name of a table that is the module's own."""
+    name = f"tasks-{uuid.uuid4().hex}"
+    dynamodb_client.create_table(**table_definition(name))
+    yield name
+    dynamodb_client.delete_table(TableName=name)
