@@ -1,0 +1,268 @@
+"""Records in Redis or Valkey 7 and newer: one server, Sentinel or Cluster.
+
+A record is a hash, `<prefix>:{<owner>}:task:<task_id>`, whose fields a person can read; Redis
+removes it by itself at its expiry, rounded up to the millisecond. Two sorted sets list an owner's
+records: `<prefix>:{<owner>}:ids` by id, `<prefix>:{<owner>}:expiry` by expiry. They lose their
+dead entries with every write and listing, and expire together with their last record. The owner
+is percent-encoded within the braces, so one owner's keys share a cluster's slot.
+
+Every write is one script, thus atomic, and stores a `write_id` of its own: a repeated attempt
+that meets its own `write_id` knows that the first one was applied. `_redis_scripts` has the
+scripts, `_redis_calls` tells how attempts are made.
+
+What survives depends on the server: see `RedisBackend.verify`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Self
+from urllib.parse import quote
+from uuid import uuid4
+
+from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
+from pmcp_storage.backends import _redis_scripts as scripts
+from pmcp_storage.backends._instants import epoch_microseconds
+from pmcp_storage.backends._redis_calls import Client, RedisCalls
+from pmcp_storage.errors import (
+    AlreadyExistsError,
+    BackendError,
+    ConcurrentModificationError,
+    CorruptRecordError,
+    NotFoundError,
+    OutcomeUnknownError,
+)
+from pmcp_storage.records import TaskRecord
+
+_TIMEOUT = 5.0
+"""Seconds that a client made by `from_url` waits: for the server, and for a free connection."""
+
+_CONNECTIONS = 64
+
+_SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always"}
+"""The server's settings under which an acknowledged record stays."""
+
+_CHUNK = 1000
+"""Records that a listing fetches at a time: two round trips each."""
+
+
+class RedisBackend(StorageBackend):
+    """Records in the Redis or Valkey that `client` reaches, under keys that begin with `prefix`.
+
+    `client` is a `redis.Redis` or `redis.RedisCluster`, with whatever settings; close it yourself.
+    Its timeouts bound how long an operation waits, but its retries do not apply: an operation
+    makes up to three attempts of its own. Raises TypeError for another client and ValueError for
+    a prefix that is empty or contains a brace.
+    """
+
+    def __init__(self, client: Client, prefix: str = "pmcp") -> None:
+        if not isinstance(client, Redis | RedisCluster):
+            kind = f"{type(client).__module__}.{type(client).__qualname__}"
+            raise TypeError(f"client must be a redis.Redis or redis.RedisCluster, not {kind}")
+        if not prefix or "{" in prefix or "}" in prefix:
+            raise ValueError(f"prefix must be text without braces, and not empty: {prefix!r}")
+        self._prefix = prefix
+        self._client = client
+        self._owns_client = False
+        self._calls = RedisCalls(client)
+
+    @classmethod
+    def from_url(cls, url: str, prefix: str = "pmcp") -> Self:
+        """A backend with a client of its own, which its `close` ends.
+
+        `url` is redis-py's: redis://user:password@host:port/db, rediss:// with TLS, or unix://.
+        Nothing is sent before the first operation. Raises ValueError for another url.
+        """
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=_TIMEOUT,
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        backend = cls(Redis.from_pool(pool), prefix)
+        backend._owns_client = True
+        return backend
+
+    def record_key(self, owner_id: str, task_id: str) -> bytes:
+        """The key of a record's hash."""
+        return self._owner_key(owner_id, f"task:{task_id}")
+
+    def index_keys(self, owner_id: str) -> tuple[bytes, bytes]:
+        """The keys of an owner's sorted sets: by id (every score 0), and by expiry.
+
+        Scores of the latter are milliseconds since 1970, or +inf for a record without expiry.
+        """
+        return self._owner_key(owner_id, "ids"), self._owner_key(owner_id, "expiry")
+
+    def verify(self) -> None:
+        """Check that the server keeps what it acknowledges.
+
+        Raises BackendError listing what is wrong: a maxmemory-policy that evicts records, an
+        append-only file that is off or not synced with every write. With replicas, know that
+        Redis acknowledges a write before they have it, so that a failover can lose it.
+        """
+        faults = {fault for settings in self._calls.settings(*_SAFE) for fault in _faults(settings)}
+        if faults:
+            raise BackendError("Redis can lose acknowledged records: " + "; ".join(sorted(faults)))
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = self._fetch(owner_id, [task_id])
+        if not found:
+            raise NotFoundError(owner_id, task_id)
+        return found[0]
+
+    def _create(self, record: TaskRecord) -> int:
+        applied, stored, uncertain = self._write(record, 0)
+        if applied:
+            return 1
+        if uncertain and stored != b"1":
+            raise _unknown(record)
+        raise AlreadyExistsError(record.owner_id, record.task_id)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        key = record.owner_id, record.task_id
+        applied, stored, uncertain = self._write(record, expected_version)
+        if applied:
+            return expected_version + 1
+        # Another's write of the very next version leaves no room for an earlier attempt of ours.
+        if uncertain and stored != b"%d" % (expected_version + 1):
+            raise _unknown(record)
+        if not stored:
+            raise NotFoundError(*key)
+        raise ConcurrentModificationError(*key, expected_version, _version(*key, stored))
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        keys = (*self.index_keys(owner_id), self.record_key(owner_id, task_id))
+        (removed,), uncertain = self._calls.write(
+            keys[0], scripts.DELETE.command(keys, task_id.encode())
+        )
+        if uncertain and not removed:
+            raise OutcomeUnknownError(
+                f"task {task_id!r} of owner {owner_id!r} is gone, but Redis did not answer an "
+                "earlier attempt to delete it: this call or another's has removed it"
+            )
+        return bool(removed)
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        keys = self.index_keys(owner_id)
+        bound = b"+" if after is None else b"(" + after.encode()
+        found: list[VersionedRecord] = []
+        while len(found) < limit:
+            most = min(limit - len(found), _CHUNK)
+            (ids,) = self._calls.read(keys[0], [scripts.LIST.command(keys, bound, b"%d" % most)])
+            found += self._fetch(owner_id, [task_id.decode() for task_id in ids])
+            if len(ids) < most:
+                break
+            bound = b"(" + ids[-1]
+        return found
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        at = datetime.min.replace(tzinfo=UTC) if live_at is None else live_at
+        keys = self.index_keys(owner_id)
+        (answer,) = self._calls.read(
+            keys[0], [scripts.COUNT.command(keys, b"%d" % _milliseconds(at))]
+        )
+        later, within = answer
+        count: int = later + self._count_live(owner_id, within, at)
+        return count if at_most is None else min(count, at_most)
+
+    def _count_live(self, owner_id: str, task_ids: list[bytes], at: datetime) -> int:
+        found = self._fetch(owner_id, [task_id.decode() for task_id in task_ids])
+        return sum(not each.record.is_expired(at) for each in found)
+
+    def _cleanup_expired(self) -> int:
+        return 0
+
+    def _close(self) -> None:
+        self._calls.closed = True
+        if self._owns_client:
+            self._client.close()
+
+    def _owner_key(self, owner_id: str, rest: str) -> bytes:
+        return f"{self._prefix}:{{{quote(owner_id, safe='@:')}}}:{rest}".encode()
+
+    def _write(self, record: TaskRecord, expected_version: int) -> tuple[bool, bytes, bool]:
+        """Whether it was written, the version before (empty: none), and whether that is uncertain
+        because an earlier attempt of this call may have been applied too."""
+        owner_id, task_id, expires_at = record.owner_id, record.task_id, record.expires_at
+        keys = (*self.index_keys(owner_id), self.record_key(owner_id, task_id))
+        write_id = uuid4().hex
+        fields = _fields(record, expected_version + 1, write_id)
+        command = scripts.WRITE.command(
+            keys,
+            write_id.encode(),
+            b"%d" % expected_version if expected_version else b"",
+            task_id.encode(),
+            b"+inf" if expires_at is None else b"%d" % _milliseconds(expires_at),
+            *(text.encode() for field in fields.items() for text in field),
+        )
+        (applied, stored), uncertain = self._calls.write(keys[0], command)
+        return bool(applied), stored, uncertain
+
+    def _fetch(self, owner_id: str, task_ids: list[str]) -> list[VersionedRecord]:
+        """The records among these ids that are there, in one round trip."""
+        keys = [self.record_key(owner_id, task_id) for task_id in task_ids]
+        commands = [(b"HMGET", key, b"version", b"data") for key in keys]
+        rows = self._calls.read(keys[0], commands) if keys else []
+        return [
+            _read(owner_id, task_id, *row)
+            for task_id, row in zip(task_ids, rows, strict=True)
+            if row != [None, None]
+        ]
+
+
+def _fields(record: TaskRecord, version: int, write_id: str) -> dict[str, str]:
+    """The hash of a record. Only version, data and write_id are read again."""
+    expires_at = record.expires_at
+    return {
+        "owner_id": record.owner_id,
+        "task_id": record.task_id,
+        "status": record.status.value,
+        "version": str(version),
+        "expires_at": "" if expires_at is None else expires_at.isoformat(),
+        "write_id": write_id,
+        "data": record.to_json(),
+    }
+
+
+def _faults(settings: dict[str, str]) -> list[str]:
+    wrong = [(name, value) for name, value in settings.items() if value != _SAFE[name]]
+    return [f"{name} is {value}, not {_SAFE[name]}" for name, value in wrong]
+
+
+def _milliseconds(instant: datetime) -> int:
+    """Milliseconds since 1970, rounded up: nothing expires early."""
+    return -(-epoch_microseconds(instant) // 1000)
+
+
+def _read(
+    owner_id: str, task_id: str, version: bytes | None, data: bytes | None
+) -> VersionedRecord:
+    if data is None:
+        raise CorruptRecordError(owner_id, task_id, "its field data is missing")
+    # What is not UTF-8 becomes what no record can hold, and is refused as such.
+    text = data.decode("utf-8", "surrogateescape")
+    return read_row(owner_id, task_id, text, _version(owner_id, task_id, version))
+
+
+def _version(owner_id: str, task_id: str, text: bytes | None) -> int:
+    if text is not None and text.isdigit() and int(text) >= 1:
+        return int(text)
+    raise CorruptRecordError(owner_id, task_id, "its version is not a number from 1")
+
+
+def _unknown(record: TaskRecord) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"task {record.task_id!r} of owner {record.owner_id!r}: Redis left an earlier attempt to "
+        "write it without an answer, and others have written since: read the record"
+    )
