@@ -1,0 +1,103 @@
+"""EXP-3, EXP-4, EXP-5, EXP-10, EXP-12: what a cleanup removes, and what it leaves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from pmcp_conformance.contract.expiry import HOUR, past
+from pmcp_conformance.rules import rule
+from pmcp_conformance.stepping import interrupted
+from pmcp_conformance.trial import Trial
+from pmcp_storage import TaskRecord
+
+_MOST_LINES = 100
+
+
+def some_expired(trial: Trial, owner: str) -> list[TaskRecord]:
+    """Records that expired a moment, an hour and decades ago."""
+    instants = [past(trial), past(trial, HOUR), datetime(1971, 1, 1, tzinfo=UTC)]
+    return [
+        trial.seed(owner, f"expired {number}", expires_at=instant)
+        for number, instant in enumerate(instants)
+    ]
+
+
+@rule("EXP-3", facts=("not native_expiry",))
+def cleanup_removes_the_expired(trial: Trial) -> None:
+    """After cleanup_expired the expired records of an owner are gone."""
+    owner, other = trial.owner(), trial.owner()
+    expired = some_expired(trial, owner) + some_expired(trial, other)
+    trial.backend.cleanup_expired()
+    for record in expired:
+        trial.absent(record.owner_id, record.task_id)
+    trial.lists(owner)
+    trial.returns(0, trial.backend.count_by_owner, owner)
+
+
+@rule("EXP-4", facts=("not native_expiry",), doors=("open_fresh",))
+def cleanup_counts(trial: Trial) -> None:
+    """cleanup_expired returns the number of records that it removed, and 0 when called again."""
+    fresh = trial.open_fresh()
+    now = datetime.now(UTC)
+    trial.returns(0, fresh.cleanup_expired)
+    for number, lifetime in enumerate((-HOUR, -2 * HOUR, -3 * HOUR, HOUR, None)):
+        expires_at = None if lifetime is None else now + lifetime
+        fresh.create(trial.record(f"owner {number % 2}", f"t{number}", expires_at=expires_at))
+    fresh.put(trial.record("owner 0", "t0", expires_at=now - 4 * HOUR))
+    fresh.create(trial.record("owner 0", "deleted", expires_at=now - HOUR))
+    with trial.premise("DEL-1"):
+        fresh.delete("owner 0", "deleted")
+    trial.returns(3, fresh.cleanup_expired)
+    trial.returns(0, fresh.cleanup_expired)
+
+
+@rule("EXP-5")
+def cleanup_leaves_the_living(trial: Trial) -> None:
+    """cleanup_expired leaves live records and records without expiry."""
+    owner = trial.owner()
+    some_expired(trial, owner)
+    skew = timedelta(seconds=trial.target.clock_skew)
+    ahead = [timedelta(minutes=1) + skew, HOUR, timedelta(days=365 * 20)]
+    instants = [datetime.now(UTC) + lifetime for lifetime in ahead]
+    living = [
+        trial.seed(owner, f"live {number}", expires_at=instant)
+        for number, instant in enumerate([*instants, None])
+    ]
+    for _ in range(2):
+        trial.backend.cleanup_expired()
+        for record in living:
+            trial.holds(record, 1)
+        listed = set(trial.task_ids(owner))
+        missing = sorted({record.task_id for record in living} - listed)
+        trial.expect(not missing, "all live records listed", f"missing: {missing}")
+
+
+@rule("EXP-10", facts=("not native_expiry",))
+def cleanup_spares_the_refreshed(trial: Trial) -> None:
+    """cleanup_expired never removes a record that was refreshed while it ran."""
+    owner, handle = trial.owner(), trial.backend.untraced
+    for line in range(1, _MOST_LINES + 1):
+        task_id = f"t{line}"
+        trial.seed(owner, task_id, expires_at=past(trial, HOUR))
+        refreshed = trial.record(owner, task_id, expires_at=None)
+        put = partial(handle.put, refreshed)
+        reached = interrupted(handle, handle.cleanup_expired, line, by=put)
+        if not reached:
+            put()
+        told = f"gone, though put was acknowledged during line {line} of the cleanup"
+        trial.expect(task_id in trial.task_ids(owner), "the refreshed record to stay", told)
+        trial.backend.delete(owner, task_id)
+        if not reached:
+            break
+
+
+@rule("EXP-12", facts=("not native_expiry",))
+def cleanup_removes_hundreds(trial: Trial) -> None:
+    """cleanup_expired removes more than a hundred expired records in one call."""
+    owner = trial.owner()
+    for number in range(120):
+        trial.seed(owner, f"t{number}", expires_at=past(trial, HOUR))
+    trial.backend.cleanup_expired()
+    left = trial.task_ids(owner)
+    trial.expect(not left, "none of 120 expired records left", f"{len(left)} left")

@@ -1,0 +1,104 @@
+"""RES: a backend keeps nothing open that it does not need, and leaves its process alone."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import logging
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from pmcp_conformance.rules import rule
+from pmcp_conformance.trial import Trial
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+@rule("RES-1")
+def nothing_piles_up(trial: Trial) -> None:
+    """After a warm-up, further handles opened, used and closed add no thread, socket or file."""
+    for _ in range(3):
+        use_a_handle(trial)
+    before = held()
+    for _ in range(8):
+        use_a_handle(trial)
+    after = held()
+    told = ", ".join(f"{after[kind] - before[kind]:+} {kind}" for kind in after)
+    grown = any(after[kind] > before[kind] for kind in after)
+    trial.expect(not grown, "as much as before, with 8 more handles closed", told)
+
+
+def use_a_handle(trial: Trial) -> None:
+    """Open a handle, use it, and close it."""
+    owner = trial.owner()
+    handle = trial.target.handle()
+    handle.create(trial.record(owner))
+    handle.list_by_owner(owner)
+    handle.delete(owner, "task")
+    handle.close()
+
+
+def held() -> dict[str, int]:
+    """The threads of this process and, where the system tells, its open files and sockets."""
+    gc.collect()
+    counts = {"threads": threading.active_count()}
+    if _DESCRIPTORS.exists():
+        counts["files and sockets"] = len(os.listdir(_DESCRIPTORS))
+    return counts
+
+
+@rule("RES-2")
+def the_process_is_left_alone(trial: Trial) -> None:
+    """No operation writes to standard output or changes the root logger, signal handlers or the
+    environment.
+    """
+    owner = trial.owner()
+    before = process_state()
+    with captured_output() as output:
+        handle = trial.open()
+        for write in trial.writes():
+            write(trial.record(owner))
+        handle.get(owner, "task")
+        handle.list_by_owner(owner)
+        handle.count_by_owner(owner)
+        handle.cleanup_expired()
+        handle.delete(owner, "task")
+        handle.close()
+    after = process_state()
+    for kind, state in before.items():
+        trial.expect(after[kind] == state, f"{kind} as before", "an operation changed it")
+    told = f"{bytes(output)[:100]!r}"
+    trial.expect(not output, "nothing on standard output", told)
+
+
+def process_state() -> dict[str, object]:
+    """What operations must leave as it is."""
+    root = logging.getLogger()
+    return {
+        "the root logger": (root.level, list(root.handlers), root.disabled),
+        "the signal handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+        "the environment": dict(os.environ),
+    }
+
+
+@contextlib.contextmanager
+def captured_output() -> Iterator[bytearray]:
+    """What is written to standard output meanwhile, by Python or beside it."""
+    written = bytearray()
+    text = io.StringIO()
+    with tempfile.TemporaryFile() as file:
+        saved = os.dup(1)
+        os.dup2(file.fileno(), 1)
+        try:
+            with contextlib.redirect_stdout(text):
+                yield written
+        finally:
+            os.dup2(saved, 1)
+            os.close(saved)
+        file.seek(0)
+        written += text.getvalue().encode() + file.read()

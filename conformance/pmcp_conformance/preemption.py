@@ -1,0 +1,65 @@
+"""Seeded preemption: makes races in a backend's own Python code likely enough to be seen.
+
+A check-then-act store in memory is caught in hardly one of fifteen free-running rounds, since
+CPython switches threads every few milliseconds only. Here every new thread may yield after any
+line of the backend's modules, decided by a seeded generator.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from types import FrameType
+from typing import Any
+
+from pmcp_storage import StorageBackend
+
+_PROBABILITY = 0.05
+
+
+@contextmanager
+def preempted(backend: StorageBackend, seed: int) -> Iterator[None]:
+    """Let threads started in here, and the calling one, yield at lines of the backend's code.
+
+    A tracer that is there already, such as a debugger's or a coverage tool's, is left alone, and
+    nothing is preempted then.
+    """
+    if sys.gettrace() is not None or threading.gettrace() is not None:
+        yield
+        return
+    tracer = _tracer(backend_files(backend), seed)
+    threading.settrace(tracer)
+    sys.settrace(tracer)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+        threading.settrace(None)
+
+
+def backend_files(backend: StorageBackend) -> tuple[str, ...]:
+    """Where the backend's own code is: the files of its classes, and of their packages' folders."""
+    modules = {kind.__module__ for kind in type(backend).__mro__} - {"abc", "builtins"}
+    modules -= {"pmcp_storage.backend"}
+    found = [(name, getattr(sys.modules.get(name), "__file__", None)) for name in modules]
+    # A module of the top level may lie among other people's; a package is one thing.
+    return tuple(os.path.dirname(file) if "." in name else file for name, file in found if file)
+
+
+def _tracer(places: tuple[str, ...], seed: int) -> Any:
+    random = Random(seed)
+
+    def on_line(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line" and random.random() < _PROBABILITY:
+            time.sleep(0)
+        return on_line
+
+    def on_call(frame: FrameType, event: str, argument: object) -> Any:
+        return on_line if frame.f_code.co_filename.startswith(places) else None
+
+    return on_call

@@ -1,0 +1,104 @@
+"""The target of RedisBackend."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from pmcp_conformance.target import BackendTarget
+from pmcp_storage import StorageBackend, StorageError
+
+if TYPE_CHECKING:
+    from pmcp_storage import RedisBackend
+
+
+class RedisTarget(BackendTarget):
+    """The Redis or Valkey server at REDIS_URL, under a prefix of the run's own.
+
+    Durable only as far as the server is: `RedisBackend.verify` says whether it keeps what it
+    acknowledges, and a server that does not makes the target unavailable.
+    """
+
+    name = "redis"
+    native_expiry = True
+    answer_within = 10.0
+
+    def __init__(self) -> None:
+        self._url = os.environ.get("REDIS_URL", "")
+        self._prefix = f"pmcp-conformance-{uuid4().hex}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_client"}
+
+    def unavailable(self) -> str | None:
+        if importlib.util.find_spec("redis") is None:
+            return "redis is not installed: pip install 'pmcp-storage[redis]'"
+        if not self._url:
+            return "REDIS_URL names no server: set it, for example to redis://127.0.0.1:6379/0"
+        try:
+            with self.open() as handle:
+                handle.verify()
+        except (StorageError, ValueError) as error:
+            return str(error)
+        return None
+
+    def open(self) -> RedisBackend:
+        return self._open(self._url)
+
+    def open_misconfigured(self) -> StorageBackend:
+        # A port that nobody listens on: what a wrong REDIS_URL amounts to.
+        return self._open("redis://127.0.0.1:1/0")
+
+    def open_fresh(self, token: str) -> StorageBackend:
+        from pmcp_storage import RedisBackend
+
+        return RedisBackend.from_url(self._url, f"{self._prefix}-{token}")
+
+    def dispose_fresh(self, token: str) -> None:
+        for key in self._client.scan_iter(match=f"{self._prefix}-{token}:*"):
+            self._client.delete(key)
+
+    def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
+        with self.open() as handle:
+            found = self._client.pexpiretime(handle.record_key(owner_id, task_id))
+        return None if found == -1 else found / 1000
+
+    def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
+        with self.open() as handle:
+            ids, expiry = handle.index_keys(owner_id)
+            row = {"version": str(version), "data": data}
+            self._client.hset(handle.record_key(owner_id, task_id), mapping=row)
+            self._client.zadd(ids, {task_id: 0})
+            self._client.zadd(expiry, {task_id: float("inf")})
+
+    def offers(self, door: str) -> bool:
+        # The fault proxy knows plain TCP only.
+        plain = urlsplit(self._url).scheme == "redis"
+        return super().offers(door) and (plain or door not in ("address", "open_at"))
+
+    def address(self) -> tuple[str, int]:
+        url = urlsplit(self._url)
+        return url.hostname or "127.0.0.1", url.port or 6379
+
+    def open_at(self, host: str, port: int) -> StorageBackend:
+        url = urlsplit(self._url)
+        user = url.netloc.rpartition("@")[0]
+        netloc = f"{user}@{host}:{port}" if user else f"{host}:{port}"
+        # Short enough for every attempt to fit into answer_within.
+        timeouts = "socket_timeout=1&socket_connect_timeout=1"
+        return self._open(url._replace(netloc=netloc, query=timeouts).geturl())
+
+    def _open(self, url: str) -> RedisBackend:
+        from pmcp_storage import RedisBackend
+
+        return RedisBackend.from_url(url, self._prefix)
+
+    @cached_property
+    def _client(self) -> Any:
+        from redis import Redis
+
+        return Redis.from_url(self._url)

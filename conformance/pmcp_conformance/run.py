@@ -1,0 +1,111 @@
+"""Running one rule against one target: a result, whatever happens on the way."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.rules import Rule
+from pmcp_conformance.trial import Trial
+from pmcp_conformance.violation import Blocked, Violation
+
+
+class Outcome(StrEnum):
+    """What became of a rule."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """A rule that this one builds on fails: fix that one first."""
+    NOT_APPLICABLE = "not applicable"
+    """The target's facts say that the rule does not concern it."""
+    UNPROVEN = "unproven"
+    """The target does not offer the back door that the rule needs."""
+    NOT_RUN = "not run"
+    """The target is unavailable or could not be opened."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a rule failed: all that a report needs, as plain text."""
+
+    expected: str
+    observed: str
+    operations: list[str] = field(default_factory=list)
+    declared: str = ""
+    """The facts of the target by which the rule concerns it."""
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a rule on a target; `reason` says in a few words why it did not pass."""
+
+    target: str
+    rule: str
+    outcome: Outcome
+    part: int = 0
+    reason: str = ""
+    finding: Finding | None = None
+    known: str = ""
+    """Why this failure was expected, by the file of known failures."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result in plain types, for the way between processes."""
+        return {**asdict(self), "outcome": self.outcome.value}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Result:
+        """The result that `as_dict` took apart."""
+        finding = data["finding"]
+        outcome = Outcome(data["outcome"])
+        return cls(**{**data, "outcome": outcome, "finding": finding and Finding(**finding)})
+
+
+def run_rule(rule: Rule, bench: Bench, part: int = 0) -> Result:
+    """Check one rule, clean up after it, and say what came of it."""
+    target = bench.target
+    if reason := rule.not_applicable(target):
+        return Result(target.name, rule.id, Outcome.NOT_APPLICABLE, part, reason)
+    if reason := rule.unproven(target):
+        return Result(target.name, rule.id, Outcome.UNPROVEN, part, reason)
+    try:
+        trial = Trial(bench, part)
+    except Exception as error:
+        reason = f"open() failed with {type(error).__name__}: {error}"
+        return Result(target.name, rule.id, Outcome.NOT_RUN, part, reason)
+    return _judge(rule, trial)
+
+
+def _judge(rule: Rule, trial: Trial) -> Result:
+    result = partial(Result, trial.target.name, rule.id)
+    spoilt = True
+    try:
+        trial.watch.carry_out(partial(rule.check, trial))
+        spoilt = False
+        return result(Outcome.PASSED, trial.part)
+    except Blocked as blocked:
+        reason = f"blocked by {blocked.rule_id}"
+        return result(Outcome.BLOCKED, trial.part, reason, _finding(blocked.cause, trial, rule))
+    except Exception as error:
+        finding = _finding(error, trial, rule)
+        return result(Outcome.FAILED, trial.part, finding.observed, finding)
+    finally:
+        trial.end(spoilt=spoilt)
+
+
+def _finding(error: Exception, trial: Trial, rule: Rule) -> Finding:
+    shorten, operations = trial.trace.shorten, trial.trace.shown()
+    declared = rule.declared(trial.target)
+    if isinstance(error, Violation):
+        if error.operations is not None:
+            operations = [shorten(line) for line in error.operations]
+        return Finding(shorten(error.expected), shorten(error.observed), operations, declared)
+    observed = f"raised {type(error).__name__}: {error}"
+    lines = traceback.format_exception(error)
+    text = shorten("".join(lines))
+    return Finding("no error here", shorten(observed), operations, declared, text)

@@ -1,0 +1,123 @@
+"""How an author describes a backend to the kit: facts about it, and back doors into its storage.
+
+Only `name` and `open` are needed. A fact that does not hold makes rules not applicable; a back
+door that is not offered leaves rules unproven. What a fact claims is put to the test.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from pmcp_storage import GenericTaskStore, StorageBackend
+
+if TYPE_CHECKING:
+    from pmcp_storage import AsyncStorageBackend
+
+DOORS = (
+    "open_fresh",
+    "open_misconfigured",
+    "stored_expiry",
+    "plant",
+    "address",
+)
+"""The back doors that rules need. `open_at` goes with `address`."""
+
+
+class BackendTarget(ABC):
+    """A backend under test. Subclass it, name it, and say how a handle is opened.
+
+    Under pytest-xdist every worker has a target of its own; what `prepare` leaves in `self` is
+    pickled and handed to the workers, and so to the processes that some rules start.
+    """
+
+    name: str
+    """Names the backend in test ids and reports: letters, digits, `.`, `_` and `-`."""
+
+    shared: bool = True
+    """Handles of one process reach the same storage."""
+
+    interprocess: bool = True
+    """So do handles of other processes."""
+
+    durable: bool = True
+    """What was acknowledged survives close and kill -9."""
+
+    native_expiry: bool = False
+    """The storage itself removes expired records, some time later. Needs `stored_expiry`."""
+
+    max_record_bytes: int = 358_400
+    """The largest record, in bytes of its JSON, that the backend must take."""
+
+    storage_limit_bytes: int | None = None
+    """A record, in bytes of its JSON, that is larger than this is refused; None: no limit."""
+
+    clock_skew: float = 0.0
+    """Seconds by which the storage's clock may differ from this machine's."""
+
+    answer_within: float = 30.0
+    """Seconds by which a call to dead storage has failed."""
+
+    store_class: type[GenericTaskStore] = GenericTaskStore
+    """The task store that the STORE rules put over the backend: your subclass, if you have one."""
+
+    @abstractmethod
+    def open(self) -> StorageBackend | AsyncStorageBackend:
+        """A new handle. Called as often as the kit likes; the kit closes it."""
+
+    def unavailable(self) -> str | None:
+        """Why the target cannot run here; None if it can."""
+        return None
+
+    def prepare(self) -> None:  # noqa: B027 - optional
+        """Set the storage up. Called once per run, before any handle is opened."""
+
+    def dispose(self) -> None:  # noqa: B027 - optional
+        """Take down what `prepare` set up. Called once per run, at its end."""
+
+    def open_fresh(self, token: str) -> StorageBackend | AsyncStorageBackend:
+        """A handle on storage that nobody else uses; the same token is the same storage."""
+        raise NotImplementedError
+
+    def dispose_fresh(self, token: str) -> None:  # noqa: B027 - optional
+        """Take down the storage of this token."""
+
+    def open_misconfigured(self) -> StorageBackend | AsyncStorageBackend:
+        """A handle on storage that is missing or wrongly set up."""
+        raise NotImplementedError
+
+    def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
+        """The expiry as the storage itself holds it, in epoch seconds; None if it holds none."""
+        raise NotImplementedError
+
+    def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
+        """Write a raw row: any text in place of the record's JSON, and any version."""
+        raise NotImplementedError
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of the server, reachable by TCP without TLS."""
+        raise NotImplementedError
+
+    def open_at(self, host: str, port: int) -> StorageBackend | AsyncStorageBackend:
+        """A handle that reaches the server at this address instead of its own."""
+        raise NotImplementedError
+
+    def handle(self, door: str = "open", *args: Any) -> StorageBackend:
+        """A handle through `open` or another door, an async one made synchronous.
+
+        This is what the kit calls; there is nothing to write here. Raises TypeError if the door
+        returned something else than a backend.
+        """
+        opened = getattr(self, door)(*args)
+        if isinstance(opened, StorageBackend):
+            return opened
+        from pmcp_storage.aio import AsyncStorageBackend, to_sync
+
+        if isinstance(opened, AsyncStorageBackend):
+            return to_sync(opened)
+        kind = type(opened).__name__
+        raise TypeError(f"{type(self).__name__}.{door}() must return a backend, not {kind}")
+
+    def offers(self, door: str) -> bool:
+        """Whether this target has written the back door of that name."""
+        return getattr(type(self), door) is not getattr(BackendTarget, door)

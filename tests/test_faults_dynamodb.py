@@ -1,0 +1,79 @@
+"""The fault rules on DynamoDB with each of boto3's ways to repeat a request, and with none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dynamodb_support import NO_RETRIES, RETRIES
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.rules import Rule, catalogue
+from pmcp_conformance.run import Outcome, run_rule
+from pmcp_conformance.targets import DynamoDbTarget
+
+RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
+MODES: dict[str, dict[str, Any]] = {**RETRIES, "none": NO_RETRIES}
+
+
+class RetryingTarget(DynamoDbTarget):
+    """The shipped target with another way to repeat requests."""
+
+    answer_within = 20.0
+
+    def __init__(self, retries: dict[str, Any]) -> None:
+        super().__init__()
+        # Ten attempts, legacy's default, wait for three seconds where nothing is ever answered.
+        timeout = 0.3 if retries["mode"] == "legacy" else 0.6
+        self.connection = {**self.connection, "retries": retries, "read_timeout": timeout}
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the pauses between attempts, which make legacy's ten take 25 s."""
+    shortened = SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, 0.03)))
+    monkeypatch.setattr("botocore.endpoint.time", shortened)
+
+
+@pytest.fixture(scope="module", params=MODES)
+def bench(request: pytest.FixtureRequest, dynamodb_client: object) -> Iterator[Bench]:
+    target = RetryingTarget(MODES[request.param])
+    target.prepare()
+    bench = Bench(target)
+    yield bench
+    assert bench.finish() == []
+    target.dispose()
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_no_fault_makes_the_backend_lie(rule: Rule, bench: Bench) -> None:
+    result = run_rule(rule, bench)
+    assert result.outcome is Outcome.PASSED, result.finding
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "offered"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+        ("https://127.0.0.1:8000", False),
+        ("http://192.0.2.1:8000", False),
+    ],
+)
+def test_the_proxy_stands_before_plain_http_on_loopback_only(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, offered: bool
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("PMCP_CONFORMANCE_TABLE", "tasks")
+    target = DynamoDbTarget(named=True)
+    assert target.unavailable() is None
+    assert [target.offers(door) for door in ("address", "open_at", "plant")] == [
+        offered,
+        offered,
+        True,
+    ]
