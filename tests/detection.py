@@ -1,0 +1,87 @@
+"""How surely the rules on races and crashes find what they are for, and nothing else.
+
+    python tests/detection.py caught [RUNS] [WORD]   each mutant's rule with RUNS seeds (100); only
+                                                     mutants whose rule or name begins with WORD
+    python tests/detection.py alarms [RUNS]          CON on memory, CON and DUR on the correct file
+                                                     store, RUNS seeds each (200)
+
+Both run two processes at a time; `alarms` keeps the processors busy with a third.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+from mutants._files import FileTarget
+from mutants.seeded import benched, convict, mutants
+from pmcp_conformance import BackendTarget
+from pmcp_conformance.rules import catalogue
+from pmcp_conformance.run import Outcome, run_rule
+from pmcp_conformance.targets import MemoryTarget
+
+
+def caught(runs: int = 100, word: str = "") -> None:
+    """Print for each mutant what became of its rule, and how long a run takes."""
+    chosen = [mutant for mutant in mutants() if f"{mutant.rule} {mutant.name}".count(word)]
+    with ProcessPoolExecutor(2) as pool:
+        for mutant in chosen:
+            begun = time.monotonic()
+            found = pool.map(outcome, [mutant.name] * runs, range(runs), chunksize=5)
+            told = ", ".join(f"{number} {what}" for what, number in Counter(found).items())
+            took = 2_000 * (time.monotonic() - begun) / runs
+            print(f"{mutant.rule:7} {mutant.name:32} {told} ({took:.0f} ms)", flush=True)
+
+
+def outcome(name: str, seed: int) -> str:
+    """What becomes of the rule that the mutant of that name breaks."""
+    mutant = next(mutant for mutant in mutants() if mutant.name == name)
+    return convict(mutant, seed).outcome.value
+
+
+def alarms(runs: int = 200) -> None:
+    """Print for each correct backend and rule how many runs failed."""
+    with busy(), ProcessPoolExecutor(2) as pool:
+        for kind, groups in ((MemoryTarget, "CON"), (FileTarget, "CON DUR")):
+            failures = list(pool.map(failed, [kind] * runs, [groups] * runs, range(runs)))
+            told = [line for lines in failures for line in lines]
+            print(f"{kind.name}: {runs} runs of {groups}, {len(told)} failures", *told, sep="\n  ")
+
+
+def failed(kind: type[BackendTarget], groups: str, seed: int) -> list[str]:
+    """A line for each rule of the groups that does not pass."""
+    rules = [rule for rule in catalogue().values() if rule.id.split("-")[0] in groups.split()]
+    with benched(kind(), seed) as bench:
+        parts = [(rule, part) for rule in rules for part in range(rule.parts)]
+        results = [run_rule(rule, bench, part) for rule, part in parts]
+    fine = (Outcome.PASSED, Outcome.NOT_APPLICABLE)
+    return [f"{r.rule} seed {seed}: {r.finding}" for r in results if r.outcome not in fine]
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """A process that does nothing but take processor time."""
+    spinning = multiprocessing.Process(target=spin, daemon=True)
+    spinning.start()
+    yield
+    spinning.kill()
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+if __name__ == "__main__":
+    numbers = [int(word) for word in sys.argv[2:3]]
+    if sys.argv[1:2] == ["caught"]:
+        caught(*numbers[:1], *sys.argv[3:])
+    elif sys.argv[1:2] == ["alarms"]:
+        alarms(*numbers)
+    else:
+        sys.exit(__doc__)

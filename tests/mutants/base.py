@@ -1,0 +1,154 @@
+"""What mutants share: a target for any broken class, and correct backends with a seam to break."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pmcp_conformance.targets import MemoryTarget
+from pmcp_storage import InMemoryBackend, MemoryStorage, NotFoundError, StorageBackend, TaskRecord
+from pmcp_storage.backends.memory import Key, Row
+
+
+class MutantTarget(MemoryTarget):
+    """The reference's target, with another backend or another storage in it."""
+
+    backend: type[InMemoryBackend] = InMemoryBackend
+    storage: type[MemoryStorage] = MemoryStorage
+
+    def __init__(
+        self,
+        backend: type[InMemoryBackend] | None = None,
+        storage: type[MemoryStorage] | None = None,
+    ) -> None:
+        super().__init__()
+        self.backend = backend or self.backend
+        self.storage = storage or self.storage
+        self._storage = self.storage()
+
+    def open(self) -> StorageBackend:
+        return self.backend(self._storage)
+
+    def open_fresh(self, token: str) -> StorageBackend:
+        return self.backend(self._fresh.setdefault(token, self.storage()))
+
+
+def key_of(record: TaskRecord) -> Key:
+    return record.owner_id, record.task_id
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Seamed(InMemoryBackend):
+    """A correct backend with helpers that look into its storage."""
+
+    def row(self, key: Key) -> Row | None:
+        with self._storage.lock:
+            return self._storage.rows.get(key)
+
+    def version(self, key: Key) -> int:
+        """The stored version; 0 where there is none."""
+        row = self.row(key)
+        return 0 if row is None else row.version
+
+    def overwrite(self, key: Key, **changes: Any) -> None:
+        """Change parts of a stored row behind everybody's back."""
+        with self._storage.lock:
+            if key in self._storage.rows:
+                self._storage.write(key, self._storage.rows[key]._replace(**changes))
+
+    def expired(self, key: Key) -> bool:
+        row = self.row(key)
+        return row is not None and row.expires_at is not None and row.expires_at <= now()
+
+
+class Altering(Seamed):
+    """Stores what `altered` makes of a record."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        return record
+
+    def _create(self, record: TaskRecord) -> int:
+        return super()._create(self.altered(record))
+
+    def _put(self, record: TaskRecord) -> int:
+        return super()._put(self.altered(record))
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        return super()._put_if_version(self.altered(record), expected_version)
+
+
+class Recoding(Altering):
+    """Stores variables and result as `key` and `value` make them, from the innermost outwards."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        variables = {self.key(key): self._walk(value) for key, value in record.variables.items()}
+        return record.model_copy(
+            update={"variables": variables, "result": self._walk(record.result)}
+        )
+
+    def key(self, key: str) -> str:
+        return key
+
+    def value(self, value: Any) -> Any:
+        return value
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            value = {self.key(key): self._walk(child) for key, child in value.items()}
+        elif isinstance(value, list):
+            value = [self._walk(child) for child in value]
+        return self.value(value)
+
+
+class Merging(Seamed):
+    """A write can take over parts of the former record, as `merged` says."""
+
+    def merged(self, former: TaskRecord, record: TaskRecord) -> TaskRecord:
+        return record
+
+    def over_former(self, record: TaskRecord) -> TaskRecord:
+        try:
+            former = self._get(*key_of(record)).record
+        except NotFoundError:
+            return record
+        return self.merged(former, record)
+
+
+class CollatedRows(dict[Key, Row]):
+    """Rows found under a collation: a spelling that it folds alike names the same row."""
+
+    def __init__(self, storage: CollatedStorage) -> None:
+        super().__init__()
+        self._fold = storage.folded
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, tuple) and super().__contains__(self._fold(key))
+
+    def __getitem__(self, key: Key) -> Row:
+        return super().__getitem__(self._fold(key))
+
+    def __setitem__(self, key: Key, row: Row) -> None:
+        super().__setitem__(self._fold(key), row)
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        return super().get(self._fold(key), default)
+
+    def pop(self, key: Key, default: Any = None) -> Any:
+        return super().pop(self._fold(key), default)
+
+
+class CollatedStorage(MemoryStorage):
+    """Keeps rows by their folded keys, as a primary key under a collation does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = CollatedRows(self)
+
+    def fold(self, text: str) -> str:
+        return text
+
+    def folded(self, key: Key) -> Key:
+        return self.fold(key[0]), self.fold(key[1])

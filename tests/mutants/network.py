@@ -1,0 +1,341 @@
+"""Mutants of FLT: clients of a store over TCP that are right as long as nothing goes wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pmcp_storage import (
+    BackendError,
+    ConcurrentModificationError,
+    NotFoundError,
+    OutcomeUnknownError,
+    StorageError,
+    TaskRecord,
+    VersionedRecord,
+)
+from tcp_store import ATTEMPTS, Message, RefusedError, Reply, TcpBackend
+
+
+class LibraryErrorsEscape(TcpBackend):
+    """breaks FLT-1: the library's own error comes out when no connection can be made."""
+
+    def read(self, **request: Any) -> Message:
+        return self.exchange(request).fields
+
+
+class WaitsForTheServer(TcpBackend):
+    """breaks FLT-1: a client that reconnects until it works, far longer than its author says."""
+
+    def connection(self) -> socket.socket:
+        deadline = time.monotonic() + 1.5
+        while True:
+            try:
+                return super().connection()
+            except RefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+class ErrorsAreSuccess(TcpBackend):
+    """breaks FLT-2: the error of a write is logged and swallowed, and its caller told success."""
+
+    def write_if(self, record: TaskRecord, expected: int) -> int:
+        try:
+            return super().write_if(record, expected)
+        except BackendError:
+            return expected + 1
+
+
+class AcknowledgesWhatItSent(TcpBackend):
+    """breaks FLT-2: a write is acknowledged once it is sent, as with unacknowledged write concern
+    or a pipeline whose answers nobody reads.
+    """
+
+    def write_if(self, record: TaskRecord, expected: int) -> int:
+        connection = self.connection()
+        request = {"do": "write", "expected": expected, **self.row(record)}
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        self.discard(connection)
+        return expected + 1
+
+
+class ConflictsWithItself(TcpBackend):
+    """breaks FLT-3: the second attempt meets the first and calls it a conflict, as conditional
+    writes under the retries of a cloud's SDK do.
+    """
+
+    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
+        return bool(reply.fields["done"])
+
+    def refusal(self, record: TaskRecord, expected: int, reply: Reply) -> StorageError:
+        return super().refusal(record, expected, reply._replace(unsure=False))
+
+
+class CreateExistsAlready(TcpBackend):
+    """breaks FLT-3: a create whose answer was lost finds that the record exists already."""
+
+    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
+        own = super().is_own(reply, fields, expected)
+        return own if expected else bool(reply.fields["done"])
+
+
+class SwapMissesItself(TcpBackend):
+    """breaks FLT-3: a failed write is repeated with the expected version, and a refusal taken to
+    mean that the record is gone.
+    """
+
+    def write_if(self, record: TaskRecord, expected: int) -> int:
+        reply = self.write(do="write", expected=expected, **self.row(record))
+        if reply.unsure and not reply.fields["done"]:
+            raise NotFoundError(record.owner_id, record.task_id)
+        if reply.fields["done"]:
+            return expected + 1
+        raise self.refusal(record, expected, reply)
+
+
+class IncrementsTwice(TcpBackend):
+    """breaks FLT-3: compares by a read, then writes and increments; what the transport repeats is
+    counted twice.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        found = self._get(record.owner_id, record.task_id).version
+        if found != expected_version:
+            raise ConcurrentModificationError(
+                record.owner_id, record.task_id, expected_version, found
+            )
+        self.write(do="increment", **self.row(record))
+        return expected_version + 1
+
+
+class PutsUnconditionally(TcpBackend):
+    """breaks FLT-4: put is one unconditional write, which the transport applies twice."""
+
+    def _put(self, record: TaskRecord) -> int:
+        return int(self.write(do="increment", **self.row(record)).fields["version"])
+
+
+class PutFightsItself(ConflictsWithItself):
+    """breaks FLT-4: put compares and swaps in a loop, takes its own first attempt for another's
+    write, and writes again.
+    """
+
+
+class PutsAgainWhenUnknown(TcpBackend):
+    """breaks FLT-4: a put whose outcome is unknown is simply repeated, over what another has
+    written meanwhile.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        try:
+            return super()._put(record)
+        except OutcomeUnknownError:
+            return super()._put(record)
+
+
+class DeleteMissesItself(TcpBackend):
+    """breaks FLT-5: a delete whose answer was lost raises an error, because nothing is left."""
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        reply = self.write(do="delete", owner=owner_id, task=task_id)
+        if reply.unsure and not reply.fields["found"]:
+            raise NotFoundError(owner_id, task_id)
+        return bool(reply.fields["found"])
+
+
+class DeleteFailsForCertain(TcpBackend):
+    """breaks FLT-5: a delete that lost its answer says that it failed and deleted nothing."""
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        try:
+            return super()._delete(owner_id, task_id)
+        except OutcomeUnknownError as error:
+            raise BackendError("the delete failed") from error
+
+
+class KeepsBrokenConnections(TcpBackend):
+    """breaks FLT-6: a connection that has failed goes back to the pool and is used for ever."""
+
+    def discard(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._idle.append(connection)
+
+
+class GivesUpForGood(TcpBackend):
+    """breaks FLT-6: a circuit breaker that opens when the store is away and never closes."""
+
+    broken = False
+
+    def connection(self) -> socket.socket:
+        if self.broken:
+            raise RefusedError("the store is down")
+        try:
+            return super().connection()
+        except RefusedError:
+            self.broken = True
+            raise
+
+
+class ParserErrorsEscape(TcpBackend):
+    """breaks FLT-7: an answer that is not JSON raises what the parser raises."""
+
+    def parsed(self, line: bytes) -> Message:
+        try:
+            return super().parsed(line)
+        except ValueError as error:
+            raise RuntimeError("unexpected answer") from error
+
+
+class GarbageIsNothing(TcpBackend):
+    """breaks FLT-7: an answer that cannot be read counts as an empty one, and the record as
+    absent.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except BackendError as error:
+            if isinstance(error.__cause__, ValueError):
+                raise NotFoundError(owner_id, task_id) from error
+            raise
+
+
+class RepeatsWithTheNewVersion(TcpBackend):
+    """breaks FLT-8: a swap that failed is repeated with whatever version is stored by then."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except OutcomeUnknownError:
+            version = self._get(record.owner_id, record.task_id).version
+            return super()._put_if_version(record, version)
+
+
+class UnknownIsFailure(TcpBackend):
+    """breaks FLT-8: a write that was applied and lost its answer counts as failed, and is seen."""
+
+    def exchange(self, request: Message) -> Reply:
+        if request["do"] != "write":
+            return super().exchange(request)
+        try:
+            return Reply(self.attempt(request), unsure=False)
+        except (OSError, ValueError) as error:
+            raise RefusedError("failed") from error
+
+
+class ComparesValues(TcpBackend):
+    """breaks FLT-9: after a lost answer, a stored record equal to ours is taken for ours."""
+
+    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
+        if not reply.unsure or reply.fields["done"]:
+            return super().is_own(reply, fields, expected)
+        stored = self._get(fields["owner"], fields["task"])
+        return stored.version == expected + 1 and stored.record.to_json() == fields["data"]
+
+
+class ComparesVersions(TcpBackend):
+    """breaks FLT-9: after a lost answer, the version after the expected one is taken for ours."""
+
+    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
+        own = super().is_own(reply, fields, expected)
+        return own or (reply.unsure and reply.fields["version"] == expected + 1)
+
+
+class ErrorsAreAbsence(TcpBackend):
+    """breaks FLT-10: a record that cannot be read is reported as absent, as caches do."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except BackendError as error:
+            raise NotFoundError(owner_id, task_id) from error
+
+
+class ErrorsAreEmpty(TcpBackend):
+    """breaks FLT-10: a listing that fails is an empty one."""
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        try:
+            return super()._list_by_owner(owner_id, limit=limit, after=after)
+        except BackendError:
+            return []
+
+
+class ErrorsEndTheListing(TcpBackend):
+    """breaks FLT-10: an error between two pages ends the iteration as the last page does."""
+
+    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
+        found = super()._pages(owner_id)
+        first = next(found, None)
+        if first is None:
+            return
+        yield first
+        try:
+            yield from found
+        except BackendError:
+            return
+
+
+class HasNoTimeout(TcpBackend):
+    """breaks FLT-11: a socket without a timeout waits for an answer for ever."""
+
+    timeout = None
+
+
+class TimeoutsEscape(TcpBackend):
+    """breaks FLT-11: only broken connections are translated, not the library's timeouts."""
+
+    def exchange(self, request: Message) -> Reply:
+        try:
+            return super().exchange(request)
+        except TimeoutError as error:
+            raise LookupError("timed out") from error
+
+
+class UnknownCalledRefused(TcpBackend):
+    """breaks FLT-12: every failed write is said to have written nothing."""
+
+    def failure(self, error: Exception) -> StorageError:
+        return BackendError("the write failed")
+
+
+class ForgetsTheFirstAttempt(TcpBackend):
+    """breaks FLT-12: the error of the last attempt decides: applied first and refused then counts
+    as refused.
+    """
+
+    def exchange(self, request: Message) -> Reply:
+        last: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                return Reply(self.attempt(request), unsure=attempt > 0)
+            except (OSError, ValueError) as error:
+                last = error
+        assert last is not None
+        raise last
+
+
+class RefusedCalledUnknown(TcpBackend):
+    """breaks FLT-13: every failed write is called unknown, and callers have to read each time."""
+
+    def failure(self, error: Exception) -> StorageError:
+        return OutcomeUnknownError("the write failed")
+
+
+class EveryRetryIsUnsure(TcpBackend):
+    """breaks FLT-13: a conflict at the second attempt is called unknown, though the first was
+    refused a connection.
+    """
+
+    def exchange(self, request: Message) -> Reply:
+        try:
+            return Reply(self.attempt(request), unsure=False)
+        except (OSError, ValueError):
+            return super().exchange(request)._replace(unsure=True)

@@ -1,0 +1,60 @@
+"""Running rules against a mutant in this process, and undoing what it did to the process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mutants import Mutant
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.renderers import summary_lines
+from pmcp_conformance.report import RunReport, TargetReport
+from pmcp_conformance.rules import Rule, catalogue
+from pmcp_conformance.run import Outcome, Result, run_rule
+
+
+def convict(mutant: Mutant) -> Result:
+    """What becomes of the rule that the mutant breaks."""
+    with confined(mutant) as bench:
+        return run_parts(catalogue()[mutant.rule], bench)
+
+
+def run_parts(rule: Rule, bench: Bench) -> Result:
+    """The result of a rule: the first of its parts that does not pass, or the last."""
+    for part in range(rule.parts):
+        result = run_rule(rule, bench, part)
+        if result.outcome is not Outcome.PASSED:
+            break
+    return result
+
+
+def summary(result: Result) -> list[str]:
+    """What the kit would print of it."""
+    report = RunReport({result.target: TargetReport(result.target)})
+    report.add(result)
+    return list(summary_lines(report))
+
+
+@contextmanager
+def confined(mutant: Mutant) -> Iterator[Bench]:
+    """A bench for the mutant; afterwards its target is disposed of and the process restored."""
+    environment, root = dict(os.environ), logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    target = mutant.target()
+    bench = Bench(target)
+    try:
+        yield bench
+    finally:
+        bench.discard_handle()
+        target.dispose()
+        os.environ.clear()
+        os.environ.update(environment)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for number, handler in signals.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)

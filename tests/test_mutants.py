@@ -1,0 +1,79 @@
+"""Every rule of the contract can fail: each has a broken backend that it convicts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from mutants import Mutant, mutants
+from mutants.base import CollatedStorage, Merging, Recoding
+from mutants.errors import MissingTarget
+from mutants.run import convict, summary
+from mutants.sizes import Limited
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.rules import catalogue
+from pmcp_conformance.run import Outcome, run_rule
+
+MUTANTS = mutants()
+
+
+def process_state() -> dict[str, object]:
+    """What a mutant must leave behind as it was."""
+    root = logging.getLogger()
+    descriptors = Path("/proc/self/fd")
+    return {
+        "threads": threading.active_count(),
+        "files": len(os.listdir(descriptors)) if descriptors.exists() else 0,
+        "environment": dict(os.environ),
+        "root logger": (root.level, list(root.handlers)),
+        "signal handlers": [signal.getsignal(number) for number in signal.valid_signals()],
+    }
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.name}")
+def test_the_rule_convicts_the_mutant(mutant: Mutant) -> None:
+    before = process_state()
+    result = convict(mutant)
+    assert process_state() == before
+    assert result.outcome is Outcome.FAILED, f"{result.outcome} {result.reason}: {result.finding}"
+    told = [line for line in summary(result) if line.startswith(f"  {mutant.rule} fails: ")]
+    assert told == [f"  {mutant.rule} fails: {catalogue()[mutant.rule].sentence}"]
+
+
+class Sound(MissingTarget):
+    """Everything that mutants are made from, with nothing broken."""
+
+    class backend(Limited, Recoding, Merging):  # noqa: N801
+        pass
+
+    storage = CollatedStorage
+    storage_limit_bytes = Limited.limit
+
+
+def test_what_mutants_are_made_from_breaks_no_rule() -> None:
+    bench = Bench(Sound())
+    results = [run_rule(rule, bench) for rule in catalogue().values()]
+    not_passed = {result.rule: result for result in results if result.outcome is Outcome.FAILED}
+    assert not_passed == {}
+    assert bench.finish() == []
+
+
+def test_every_rule_has_a_mutant() -> None:
+    assert set(catalogue()) - {mutant.rule for mutant in MUTANTS} == set()
+
+
+def test_the_names_are_unique() -> None:
+    names = [mutant.name for mutant in MUTANTS]
+    assert len(names) == len(set(names))
+
+
+def test_the_kill_matrix_is_up_to_date() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "kill-matrix.md").read_text(encoding="utf-8")
+    missing = [mutant.name for mutant in MUTANTS if f"| `{mutant.name}` | " not in page]
+    missing += [rule for rule in catalogue() if f"## {rule}\n" not in page]
+    assert not missing, "run `python tests/kill_matrix.py`"
