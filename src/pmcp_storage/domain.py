@@ -1,0 +1,182 @@
+"""The rules of a task's life: its state machine, its size, and what a change makes of a record.
+
+Nothing here knows a storage. What callers hand in has been validated and copied by `arguments`,
+and what is read is valid and in nobody else's hands, so that a change builds on valid parts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from pmcp_storage.config import StoreConfig
+from pmcp_storage.errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
+from pmcp_storage.records import Task, TaskRecord, TaskStatus
+
+_NEXT = {
+    TaskStatus.WORKING: (
+        TaskStatus.INPUT_REQUIRED,
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.CANCELLED,
+    ),
+    TaskStatus.INPUT_REQUIRED: (
+        TaskStatus.WORKING,
+        TaskStatus.COMPLETED,
+        TaskStatus.FAILED,
+        TaskStatus.CANCELLED,
+    ),
+}
+"""The state machine: what can follow a status. Nothing follows one that is not a key."""
+
+_BOUNDED_BYTES = 10_000
+"""More than the ids, the times and the field names of a record can take, even all in escapes."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def mint_task_id() -> str:
+    """A fresh UUIDv7: ids of one process sort by their creation.
+
+    Raises ModuleNotFoundError without uuid-utils, which nothing else here needs.
+    """
+    try:
+        from uuid_utils import uuid7
+    except ModuleNotFoundError as error:
+        hint = "minting a task_id needs uuid-utils: pip install uuid-utils, or give a task_id"
+        raise ModuleNotFoundError(hint, name=error.name) from error
+    return str(uuid7())
+
+
+def new_record(
+    owner_id: str,
+    task_id: str,
+    request_method: str,
+    ttl_ms: int,
+    variables: dict[str, Any],
+    config: StoreConfig,
+) -> TaskRecord:
+    """A working task, which expires `ttl_ms` milliseconds after its creation.
+
+    All arguments are accepted ones. Raises TaskTooLargeError.
+    """
+    now = datetime.now(UTC)
+    task = Task(
+        task_id=task_id,
+        status=TaskStatus.WORKING,
+        created_at=now,
+        last_updated_at=now,
+        ttl=ttl_ms,
+        poll_interval=config.poll_interval_ms,
+    )
+    record = TaskRecord(
+        task=task,
+        owner_id=owner_id,
+        request_method=request_method,
+        expires_at=task.created_at + timedelta(milliseconds=ttl_ms),
+    )
+    return _sized(_changed(record, variables=_merged({}, variables)), config)
+
+
+def with_status(
+    record: TaskRecord, status: TaskStatus, message: str | None, config: StoreConfig
+) -> TaskRecord:
+    """The record in its next status, with its old message where there is no new one.
+
+    Raises InvalidTransitionError where the state machine has no such transition, and
+    TaskTooLargeError for a message too many. Without a message the record grows by 7 bytes at
+    most and is not measured: a task that is full to the limit can still be cancelled.
+    """
+    allowed = _NEXT.get(record.status, ())
+    if status not in allowed:
+        raise InvalidTransitionError(record.task_id, record.status, status, allowed)
+    if message is None:
+        return _changed(record, task=_touched(record.task, status=status))
+    task = _touched(record.task, status=status, status_message=message)
+    return _sized(_changed(record, task=task), config)
+
+
+def with_variables(
+    record: TaskRecord, variables: dict[str, Any], config: StoreConfig
+) -> TaskRecord:
+    """The record with `variables` merged into its own, key by key: null removes a key.
+
+    Raises TaskEndedError for a task that has ended, TaskTooLargeError for the merged record.
+    """
+    _check_not_ended(record)
+    merged = _merged(record.variables, variables)
+    return _sized(_changed(record, task=_touched(record.task), variables=merged), config)
+
+
+def with_result(record: TaskRecord, result: Any, config: StoreConfig) -> TaskRecord:
+    """The record with that result, in the status that it has.
+
+    Raises TaskEndedError for a task that has ended, TaskTooLargeError.
+    """
+    _check_not_ended(record)
+    return _sized(_changed(record, task=_touched(record.task), result=result), config)
+
+
+def ended_with_result(
+    record: TaskRecord, status: TaskStatus, message: str | None, result: Any, config: StoreConfig
+) -> TaskRecord:
+    """The record in a terminal status, with that result.
+
+    Raises InvalidTransitionError, TaskTooLargeError.
+    """
+    ended = with_status(record, status, message, config)
+    return _sized(_changed(ended, result=result), config)
+
+
+def _sized(record: TaskRecord, config: StoreConfig) -> TaskRecord:
+    """The record, unless its JSON is over the limit: TaskTooLargeError."""
+    # The backend is going to write the whole JSON; for most records a part of it shows enough.
+    if _unbounded_bytes(record) + _BOUNDED_BYTES > config.max_record_bytes:
+        size = len(record.to_json().encode())
+        if size > config.max_record_bytes:
+            raise TaskTooLargeError(size, config.max_record_bytes)
+    return record
+
+
+def _unbounded_bytes(record: TaskRecord) -> int:
+    """The bytes of JSON in the fields whose size only the record's own limit bounds."""
+    task = record.task
+    fields = (
+        record.variables,
+        record.result,
+        record.request_method,
+        record.__pydantic_extra__,
+        task.status_message,
+        task.meta,
+        task.__pydantic_extra__,
+    )
+    return len(to_json(fields))
+
+
+def _merged(variables: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = {**variables, **changes}
+    for key, value in changes.items():
+        if value is None:
+            del merged[key]
+    return merged
+
+
+def _check_not_ended(record: TaskRecord) -> None:
+    if record.status.is_terminal:
+        raise TaskEndedError(record.task_id, record.status)
+
+
+def _touched(task: Task, **changes: Any) -> Task:
+    now = datetime.now(UTC)
+    cut = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    # A clock that was set back must not make the task look older than it was.
+    return _changed(task, last_updated_at=max(cut, task.last_updated_at), **changes)
+
+
+def _changed(model: _Model, **changes: Any) -> _Model:
+    # Not the model's own model_copy, which validates and copies all of it once more: what was read
+    # is valid and in nobody else's hands, and so is what was accepted.
+    return BaseModel.model_copy(model, update=changes)

@@ -1,0 +1,318 @@
+"""The task store: every rule of the domain, over any backend.
+
+`AsyncTaskStore` is for event loops and `GenericTaskStore` for everything else. They are one
+code: the rules are written as coroutines, and without an event loop a coroutine over a sync
+backend runs to its end at once. The store keeps no state; tasks live in the backend, which
+whoever opened it closes.
+
+Every change reads the task, decides, and writes it back if nobody else wrote it in between
+(compare-and-swap): two requests to the backend. A conflict goes to the caller, who alone knows
+whether the change still makes sense; nothing is repeated behind the caller's back.
+
+Whoever names another owner's task gets what a task that never was gets: the same request, the
+same error. An expired task is treated so too, whether or not the storage still holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from pmcp_storage import arguments, domain
+from pmcp_storage.aio import AsyncStorageBackend, Call, call_async, call_at_once, run_at_once
+from pmcp_storage.backend import StorageBackend, VersionedRecord
+from pmcp_storage.config import StoreConfig
+from pmcp_storage.errors import (
+    AlreadyExistsError,
+    ConcurrentModificationError,
+    CorruptRecordError,
+    InvalidArgumentError,
+    NoResultError,
+    NotFoundError,
+    TaskNotReadyError,
+    TaskQuotaError,
+)
+from pmcp_storage.listing import TaskPage, read_page
+from pmcp_storage.records import TaskRecord, TaskStatus
+from pmcp_storage.task_errors import raises_task_errors
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncTaskStore:
+    """Tasks and the rules of their life, for event loops, over any backend.
+
+    An AsyncStorageBackend is awaited; a StorageBackend works in threads of the event loop's
+    default executor. Safe for many tasks, threads and processes at once. If the awaiting task is
+    cancelled during a change, the change may or may not have been made.
+
+    Every method raises InvalidArgumentError for an argument that no task can have,
+    AnonymousOwnerError for the owners "" and "local" unless the configuration allows them,
+    TaskBackendError when the storage fails; those that change something raise TaskConflictError
+    when somebody else changed the task at the same time, TaskOutcomeUnknownError when a change
+    may or may not have been made, and TaskStorageFullError.
+    """
+
+    def __init__(
+        self,
+        backend: StorageBackend | AsyncStorageBackend,
+        config: StoreConfig | None = None,
+    ) -> None:
+        # An async backend has the same operations, and `call_async` awaits what they return.
+        self._backend = cast(StorageBackend, backend)
+        self._call = _call_for(backend)
+        self._config = config or StoreConfig()
+
+    @raises_task_errors
+    async def create(
+        self,
+        owner_id: str,
+        request_method: str,
+        *,
+        ttl_ms: int | None = None,
+        task_id: str | None = None,
+        variables: dict[str, Any] | None = None,
+    ) -> VersionedRecord:
+        """Create a working task: one request, and those that count the owner's tasks.
+
+        `request_method` is the request that the task stands for, such as "tools/call". The task
+        expires `ttl_ms` milliseconds after its creation, for good (None: the configured
+        default). Its id is a fresh UUIDv7 unless given; with ids of another form a listing is no
+        longer newest first. Variables that are null are left out, as in `set_variables`.
+
+        Raises TaskAlreadyExistsError, TaskQuotaError, InvalidTtlError, InvalidVariablesError,
+        TaskTooLargeError.
+        """
+        owner_id = self._owner(owner_id)
+        task_id = domain.mint_task_id() if task_id is None else arguments.accept_task_id(task_id)
+        ttl_ms = arguments.accept_ttl(ttl_ms, self._config)
+        method = arguments.accept("request_method", request_method)
+        given = arguments.accept_variables({} if variables is None else variables, self._config)
+        record = domain.new_record(owner_id, task_id, method, ttl_ms, given, self._config)
+        await self._check_quota(owner_id)
+        return await self._create(record)
+
+    @raises_task_errors
+    async def get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        """Return the task and its version: one request. Raises TaskNotFoundError."""
+        return await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+
+    @raises_task_errors
+    async def update_status(
+        self, owner_id: str, task_id: str, status: TaskStatus, message: str | None = None
+    ) -> VersionedRecord:
+        """Move the task to another status; without a message it keeps its old one.
+
+        Raises TaskNotFoundError, InvalidTransitionError, TaskTooLargeError.
+        """
+        status, given = arguments.accept_status(status), arguments.accept("message", message)
+        return await self._change(
+            owner_id, task_id, lambda task: domain.with_status(task, status, given, self._config)
+        )
+
+    @raises_task_errors
+    async def set_variables(
+        self, owner_id: str, task_id: str, variables: dict[str, Any]
+    ) -> VersionedRecord:
+        """Merge `variables` into the task's own, key by key; null removes a key.
+
+        Raises TaskNotFoundError, TaskEndedError, InvalidVariablesError, and TaskTooLargeError
+        where the merged variables would make the task too large.
+        """
+        given = arguments.accept_variables(variables, self._config)
+        return await self._change(
+            owner_id, task_id, lambda task: domain.with_variables(task, given, self._config)
+        )
+
+    @raises_task_errors
+    async def set_result(self, owner_id: str, task_id: str, result: Any) -> VersionedRecord:
+        """Store a result, any JSON value, and leave the status; None takes the result away.
+
+        Raises TaskNotFoundError, TaskEndedError, TaskTooLargeError.
+        """
+        given = arguments.accept("result", result)
+        return await self._change(
+            owner_id, task_id, lambda task: domain.with_result(task, given, self._config)
+        )
+
+    @raises_task_errors
+    async def complete_with_result(
+        self,
+        owner_id: str,
+        task_id: str,
+        status: TaskStatus,
+        result: Any,
+        message: str | None = None,
+    ) -> VersionedRecord:
+        """End the task and store its result, any JSON value, in one write.
+
+        `status` is completed, failed or cancelled; without a message the task keeps its old one.
+        A result of None is none. Raises TaskNotFoundError, InvalidTransitionError,
+        TaskTooLargeError.
+        """
+        end, text = arguments.accept_status(status), arguments.accept("message", message)
+        if not end.is_terminal:
+            raise InvalidArgumentError("status", "must be one of completed, failed, cancelled")
+        given = arguments.accept("result", result)
+        return await self._change(
+            owner_id,
+            task_id,
+            lambda task: domain.ended_with_result(task, end, text, given, self._config),
+        )
+
+    @raises_task_errors
+    async def get_result(self, owner_id: str, task_id: str) -> Any:
+        """Return the result of a task that has ended: one request.
+
+        Raises TaskNotFoundError; TaskNotReadyError before the task has ended, NoResultError if
+        it ended without a result.
+        """
+        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        if not found.record.status.is_terminal:
+            raise TaskNotReadyError(task_id, found.record.status)
+        if found.record.result is None:
+            raise NoResultError(task_id, found.record.status)
+        return found.record.result
+
+    @raises_task_errors
+    async def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
+        """Cancel the task. Raises TaskNotFoundError; InvalidTransitionError once it has ended."""
+        return await self._change(
+            owner_id,
+            task_id,
+            lambda task: domain.with_status(task, TaskStatus.CANCELLED, None, self._config),
+        )
+
+    @raises_task_errors
+    async def list(
+        self, owner_id: str, *, cursor: str | None = None, limit: int | None = None
+    ) -> TaskPage:
+        """Return up to `limit` of the owner's tasks (None: the configured page size), newest first.
+
+        `cursor` is the `next_cursor` of the page before; its task need not exist any more. A
+        page has fewer tasks than `limit`, and a next_cursor all the same, where very many tasks
+        in a row have expired and are still stored. Usually one request, at most four, each for
+        `limit` + 1 records, however many tasks there are. Raises InvalidCursorError.
+        """
+        owner_id, limit = self._owner(owner_id), arguments.accept_limit(limit, self._config)
+        return await read_page(self._call, self._backend, owner_id, cursor, limit)
+
+    @raises_task_errors
+    async def delete(self, owner_id: str, task_id: str) -> bool:
+        """Delete the task, whatever its status; return whether there was one to delete."""
+        owner_id, task_id = self._owner(owner_id), arguments.accept_task_id(task_id)
+        try:
+            await self._read(owner_id, task_id)
+        except NotFoundError:
+            return False
+        except CorruptRecordError:
+            pass  # What cannot be read would stand in every listing's way for ever.
+        return await self._call(self._backend.delete, owner_id, task_id)
+
+    @raises_task_errors
+    async def cleanup_expired(self) -> int:
+        """Remove the expired tasks of all owners from the storage; return how many.
+
+        A storage that removes them by itself does nothing here and returns 0.
+        """
+        return await self._call(self._backend.cleanup_expired)
+
+    async def _read(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = await self._call(self._backend.get, owner_id, task_id)
+        if found.record.is_expired(datetime.now(UTC)):
+            raise NotFoundError(owner_id, task_id)
+        return found
+
+    async def _change(
+        self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
+    ) -> VersionedRecord:
+        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        record = decide(found.record)
+        version = await self._call(self._backend.put_if_version, record, found.version)
+        return VersionedRecord(record, version)
+
+    async def _create(self, record: TaskRecord) -> VersionedRecord:
+        try:
+            return VersionedRecord(record, await self._call(self._backend.create, record))
+        except AlreadyExistsError:
+            if (replaced := await self._replace_expired(record)) is None:
+                raise
+            return replaced
+
+    async def _replace_expired(self, record: TaskRecord) -> VersionedRecord | None:
+        # Not deleted and created: the versions would start anew, and a late write to the expired
+        # task could meet the new one.
+        try:
+            found = await self._call(self._backend.get, record.owner_id, record.task_id)
+            if not found.record.is_expired(datetime.now(UTC)):
+                return None
+            version = await self._call(self._backend.put_if_version, record, found.version)
+            return VersionedRecord(record, version)
+        except (ConcurrentModificationError, NotFoundError):
+            return None
+
+    async def _check_quota(self, owner_id: str) -> None:
+        limit = self._config.max_tasks_per_owner
+        if limit is None:
+            return
+        now = datetime.now(UTC)
+        if (
+            await self._call(self._backend.count_by_owner, owner_id, live_at=now, at_most=limit)
+            >= limit
+        ):
+            raise TaskQuotaError(owner_id, limit)
+
+    def _owner(self, owner_id: str) -> str:
+        return arguments.accept_owner(owner_id, self._config)
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncTaskStore, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[GenericTaskStore, P], T]:
+    """The coroutine method, run to its end: its backend answers at once."""
+
+    @wraps(method)
+    def blocking(self: GenericTaskStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return run_at_once(method(self._store, *args, **kwargs))
+
+    return blocking
+
+
+class GenericTaskStore:
+    """Tasks and the rules of their life, over any backend: AsyncTaskStore without an event loop.
+
+    Every method does, returns and raises what the one of that name in AsyncTaskStore does, and
+    blocks the calling thread meanwhile. `to_sync` makes an async backend fit.
+    """
+
+    def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:
+        if not isinstance(backend, StorageBackend):
+            kind = type(backend).__name__
+            raise TypeError(f"backend must be a StorageBackend (see to_sync), not {kind}")
+        self._store = AsyncTaskStore(backend, config)
+        self._store._call = call_at_once
+
+    create = _blocking(AsyncTaskStore.create)
+    get = _blocking(AsyncTaskStore.get)
+    update_status = _blocking(AsyncTaskStore.update_status)
+    set_variables = _blocking(AsyncTaskStore.set_variables)
+    set_result = _blocking(AsyncTaskStore.set_result)
+    complete_with_result = _blocking(AsyncTaskStore.complete_with_result)
+    get_result = _blocking(AsyncTaskStore.get_result)
+    cancel = _blocking(AsyncTaskStore.cancel)
+    list = _blocking(AsyncTaskStore.list)
+    delete = _blocking(AsyncTaskStore.delete)
+    cleanup_expired = _blocking(AsyncTaskStore.cleanup_expired)
+
+
+def _call_for(backend: StorageBackend | AsyncStorageBackend) -> Call:
+    if isinstance(backend, AsyncStorageBackend):
+        return call_async
+    if isinstance(backend, StorageBackend):
+        return asyncio.to_thread
+    kind = type(backend).__name__
+    raise TypeError(f"backend must be a StorageBackend or an AsyncStorageBackend, not {kind}")

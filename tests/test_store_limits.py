@@ -1,0 +1,324 @@
+"""The limits of the store, its errors, and its configuration."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import pmcp_storage
+from pmcp_storage import (
+    AlreadyExistsError,
+    BackendError,
+    ConcurrentModificationError,
+    CorruptRecordError,
+    GenericTaskStore,
+    InMemoryBackend,
+    InvalidArgumentError,
+    InvalidCursorError,
+    InvalidTransitionError,
+    InvalidTtlError,
+    InvalidVariablesError,
+    MemoryStorage,
+    NotFoundError,
+    OutcomeUnknownError,
+    RecordTooLargeError,
+    StorageError,
+    StorageFullError,
+    StoreConfig,
+    TaskAlreadyExistsError,
+    TaskBackendError,
+    TaskConflictError,
+    TaskError,
+    TaskNotFoundError,
+    TaskOutcomeUnknownError,
+    TaskQuotaError,
+    TaskRecord,
+    TaskStatus,
+    TaskStorageFullError,
+    TaskTooLargeError,
+)
+from pmcp_storage.backends.memory import Row
+from store_support import CountingBackend, FailingBackend, expired
+
+SECRET = "secret-7f3a"
+
+
+@pytest.fixture
+def backend() -> CountingBackend:
+    return CountingBackend()
+
+
+@pytest.fixture
+def store(backend: CountingBackend) -> GenericTaskStore:
+    return GenericTaskStore(backend)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Variables of so many levels: an object, then lists and objects in turn."""
+    value: Any = 1
+    for level in range(levels - 1, 0, -1):
+        value = [value] if level % 2 else {"k": value}
+    return {"k": value}
+
+
+@pytest.mark.parametrize("ttl_ms", [0, -1, 86_400_001, 10**5000], ids=["0", "-1", "over", "vast"])
+def test_a_ttl_out_of_bounds_is_refused(store: GenericTaskStore, ttl_ms: int) -> None:
+    with pytest.raises(InvalidTtlError, match="ttl_ms must be from 1 to 86400000 milli") as error:
+        store.create("o", "tools/call", ttl_ms=ttl_ms)
+    assert (error.value.ttl_ms, error.value.max_ttl_ms) == (ttl_ms, 86_400_000)
+    assert store.list("o").tasks == []
+
+
+@pytest.mark.parametrize("ttl_ms", [True, 1.5, "1000", float("inf")])
+def test_a_ttl_that_is_no_int_is_refused(store: GenericTaskStore, ttl_ms: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="ttl_ms: must be an int, not "):
+        store.create("o", "tools/call", ttl_ms=ttl_ms)
+
+
+def test_the_longest_ttl_is_granted(store: GenericTaskStore) -> None:
+    assert store.create("o", "tools/call", ttl_ms=86_400_000).record.task.ttl == 86_400_000
+
+
+@pytest.mark.parametrize("name", ["create", "set_variables", "set_result", "update_status"])
+def test_the_whole_record_is_measured_to_the_byte(name: str) -> None:
+    text = "ü" * 20_000
+
+    def grow(store: GenericTaskStore) -> TaskRecord:
+        if name == "create":
+            return store.create("o", "tools/call", task_id="t", variables={"é": text}).record
+        store.create("o", "tools/call", task_id="t")
+        if name == "set_variables":
+            return store.set_variables("o", "t", {"é": text}).record
+        if name == "set_result":
+            return store.set_result("o", "t", text).record
+        return store.update_status("o", "t", TaskStatus.INPUT_REQUIRED, text).record
+
+    size = len(grow(GenericTaskStore(InMemoryBackend())).to_json().encode())
+    fits = StoreConfig(max_record_bytes=size, max_string_bytes=40_000)
+    exact = GenericTaskStore(InMemoryBackend(), fits)
+    assert len(grow(exact).to_json().encode()) == size
+    tight = StoreConfig(max_record_bytes=size - 1, max_string_bytes=40_000)
+    less = GenericTaskStore(InMemoryBackend(), tight)
+    with pytest.raises(TaskTooLargeError) as error:
+        grow(less)
+    assert (error.value.size, error.value.limit) == (size, size - 1)
+    assert [found.version for found in less.list("o").tasks] == ([] if name == "create" else [1])
+
+
+def test_variables_and_result_share_the_limit(store: GenericTaskStore) -> None:
+    task_id = store.create("o", "tools/call").record.task_id
+    for key in "abc":
+        store.set_variables("o", task_id, {key: "x" * 60_000})
+    with pytest.raises(TaskTooLargeError):
+        store.complete_with_result("o", task_id, TaskStatus.COMPLETED, "x" * 200_000)
+    found = store.get("o", task_id)
+    assert (found.version, found.record.status) == (4, TaskStatus.WORKING)
+
+
+def test_a_task_that_is_full_can_be_cancelled() -> None:
+    probe = GenericTaskStore(InMemoryBackend()).create("o", "tools/call", task_id="t").record
+    size = len(probe.to_json().encode())
+    config = StoreConfig(max_record_bytes=size, max_string_bytes=size)
+    store = GenericTaskStore(InMemoryBackend(), config)
+    store.create("o", "tools/call", task_id="t")
+    assert store.cancel("o", "t").record.status is TaskStatus.CANCELLED
+
+
+@pytest.mark.parametrize("levels", [1, 2, 9, 10, 11, 12, 50])
+def test_variables_are_ten_levels_deep_at_most(store: GenericTaskStore, levels: int) -> None:
+    task_id = store.create("o", "tools/call").record.task_id
+    if levels <= 10:
+        assert store.set_variables("o", task_id, nested(levels)).record.variables == nested(levels)
+        assert store.create("o", "tools/call", variables=nested(levels)).version == 1
+        return
+    with pytest.raises(InvalidVariablesError, match="nested deeper than 10 levels") as error:
+        store.set_variables("o", task_id, nested(levels))
+    assert error.value.place.startswith('variables["k"]')
+    with pytest.raises(InvalidVariablesError):
+        store.create("o", "tools/call", variables=nested(levels))
+    assert store.get("o", task_id).version == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({"a": ["b", "ü" * 32_769]}, 'variables["a"][1]'),
+        ({"a": {"ü" * 32_769: 1}}, 'variables["a"]'),
+        ({"ü" * 32_769: 1}, "variables"),
+    ],
+)
+def test_a_string_or_key_over_the_limit_is_refused_with_its_place(
+    store: GenericTaskStore, variables: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(InvalidVariablesError, match="of 65538 bytes is over the") as error:
+        store.create("o", "tools/call", variables=variables)
+    assert error.value.place == place
+    fitting = {"a": "ü" * 32_768, "ü" * 32_768: 1}
+    assert store.create("o", "tools/call", variables=fitting).record.variables == fitting
+
+
+def test_the_limit_of_strings_is_not_the_result_s(store: GenericTaskStore) -> None:
+    task_id = store.create("o", "tools/call").record.task_id
+    assert store.set_result("o", task_id, "x" * 100_000).version == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ([1], "variables: must be a dict, not list"),
+        ({1: 2}, "variables: an object key must be a string, not int"),
+        ({"a": [float("nan")]}, 'variables["a"][0]: nan is not JSON'),
+        ({"a": {"b": datetime(2026, 1, 1, tzinfo=UTC)}}, 'variables["a"]["b"]: datetime is not'),
+    ],
+)
+def test_variables_that_are_no_json_are_refused_with_the_place(
+    store: GenericTaskStore, variables: Any, text: str
+) -> None:
+    with pytest.raises(InvalidVariablesError) as error:
+        store.create("o", "tools/call", variables=variables)
+    assert str(error.value).startswith(text)
+
+
+def test_the_quota_counts_the_tasks_that_live(backend: CountingBackend) -> None:
+    store = GenericTaskStore(backend, StoreConfig(max_tasks_per_owner=2))
+    for number in range(5):
+        backend.create(expired(f"expired {number}"))
+    store.create("o", "tools/call")
+    ended = store.create("o", "tools/call").record.task_id
+    store.cancel("o", ended)
+    with pytest.raises(TaskQuotaError) as error:
+        store.create("o", "tools/call")
+    assert (error.value.owner_id, error.value.limit, error.value.code) == ("o", 2, -32603)
+    assert len(store.list("o").tasks) == 2
+    assert store.create("another", "tools/call").version == 1
+    store.delete("o", ended)
+    assert store.create("o", "tools/call").version == 1
+
+
+def test_no_quota_takes_any_number(backend: CountingBackend) -> None:
+    store = GenericTaskStore(backend, StoreConfig(max_tasks_per_owner=None))
+    for _ in range(150):
+        store.create("o", "tools/call")
+    assert backend.requests == {"create": 150}
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "code"),
+    [
+        (StorageFullError("full"), TaskStorageFullError, -32603),
+        (RecordTooLargeError(5, 4), TaskTooLargeError, -32602),
+        (OutcomeUnknownError("lost"), TaskOutcomeUnknownError, -32603),
+        (BackendError("down"), TaskBackendError, -32603),
+        (CorruptRecordError("o", "t", "torn"), TaskBackendError, -32603),
+        (ConcurrentModificationError("o", "t", 1, 7), TaskConflictError, -32603),
+        (AlreadyExistsError("o", "t"), TaskAlreadyExistsError, -32602),
+        (NotFoundError("o", "t"), TaskNotFoundError, -32602),
+        (StorageError("odd"), TaskBackendError, -32603),
+    ],
+)
+def test_errors_of_the_storage_are_told_as_errors_of_the_task(
+    below: StorageError, above: type[TaskError], code: int
+) -> None:
+    store = GenericTaskStore(FailingBackend(below))
+    with pytest.raises(above) as error:
+        store.create("o", "tools/call")
+    assert error.value.__cause__ is below
+    assert (type(error.value), error.value.code) == (above, code)
+
+
+def test_what_cannot_be_read_can_still_be_deleted() -> None:
+    storage = MemoryStorage()
+    with storage.lock:
+        storage.write(("o", "t"), Row("not a record", 1, None))
+    store = GenericTaskStore(InMemoryBackend(storage))
+    with pytest.raises(TaskBackendError, match="cannot be read"):
+        store.list("o")
+    assert store.delete("o", "t") is True
+    assert store.list("o").tasks == []
+
+
+ERRORS = [
+    (TaskNotFoundError("o", "t"), -32602),
+    (TaskAlreadyExistsError("o", "t"), -32602),
+    (InvalidTransitionError("t", "completed", "working", ()), -32602),
+    (pmcp_storage.TaskEndedError("t", "failed"), -32602),
+    (pmcp_storage.TaskNotReadyError("t", "working"), -32602),
+    (pmcp_storage.NoResultError("t", "failed"), -32602),
+    (TaskTooLargeError(5, None), -32602),
+    (InvalidCursorError(), -32602),
+    (InvalidTtlError(0, 5), -32602),
+    (InvalidVariablesError('variables["a"]', "too deep"), -32602),
+    (pmcp_storage.AnonymousOwnerError("local"), -32602),
+    (InvalidArgumentError("limit", "must be an int"), -32602),
+    (TaskConflictError("o", "t", 1, 2), -32603),
+    (TaskQuotaError("o", 5), -32603),
+    (TaskStorageFullError("full"), -32603),
+    (TaskBackendError("down"), -32603),
+    (TaskOutcomeUnknownError("lost"), -32603),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), ERRORS, ids=lambda value: type(value).__name__)
+def test_errors_survive_pickle_and_copy_with_their_facts(error: TaskError, code: int) -> None:
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(twin), twin.args, vars(twin)) == (type(error), error.args, vars(error))
+        assert str(twin) == str(error) != ""
+    assert error.code == code
+
+
+def test_every_kind_of_task_error_is_tried_here() -> None:
+    kinds = {value for value in vars(pmcp_storage).values() if isinstance(value, type)}
+    task_errors = {kind for kind in kinds if issubclass(kind, TaskError)} - {TaskError}
+    assert task_errors == {type(error) for error, _ in ERRORS}
+
+
+def test_no_error_shows_variables_or_result(backend: CountingBackend) -> None:
+    store = GenericTaskStore(backend, StoreConfig(max_record_bytes=2_000, max_string_bytes=50))
+    task_id = store.create("o", "tools/call", variables={"a": SECRET}).record.task_id
+    calls: list[Callable[[], object]] = [
+        lambda: store.set_variables("o", task_id, {"a": SECRET * 10}),
+        lambda: store.set_variables("o", task_id, {"a": [SECRET, {1}]}),
+        lambda: store.set_result("o", task_id, SECRET * 200),
+        lambda: store.set_result("o", task_id, [SECRET, {1}]),
+        lambda: store.get_result("o", task_id),
+        lambda: store.create("o", "tools/call", task_id=task_id, variables={"a": SECRET}),
+        lambda: store.update_status("o", task_id, TaskStatus.WORKING),
+    ]
+    for call in calls:
+        with pytest.raises(TaskError) as error:
+            call()
+        assert SECRET not in f"{error.value} {error.value!r} {error.value.args}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"default_ttl_ms": 86_400_001}, "must not exceed max_ttl_ms"),
+        ({"max_ttl_ms": 1_000}, "must not exceed max_ttl_ms"),
+        ({"max_string_bytes": 400_000}, "must not exceed max_record_bytes"),
+        ({"max_ttl_ms": 10**15}, "max_ttl_ms"),
+        ({"max_tasks_per_owner": 0}, "max_tasks_per_owner"),
+        ({"page_size": 0}, "page_size"),
+        ({"page_size": 5.0}, "page_size"),
+        ({"max_record_bytes": True}, "max_record_bytes"),
+        ({"max_variable_depth": 129}, "max_variable_depth"),
+        ({"poll_interval_ms": -1}, "poll_interval_ms"),
+        ({"allow_anonymous": "yes"}, "allow_anonymous"),
+        ({"max_task_per_owner": 5}, "max_task_per_owner"),
+    ],
+)
+def test_a_configuration_that_contradicts_itself_is_refused(
+    settings: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        StoreConfig(**settings)
+
+
+def test_a_configuration_is_for_good() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        StoreConfig().page_size = 5
