@@ -41,7 +41,10 @@ def caught(runs: int = 100, word: str = "") -> None:
 def outcome(name: str, seed: int) -> str:
     """What becomes of the rule that the mutant of that name breaks."""
     mutant = next(mutant for mutant in mutants() if mutant.name == name)
-    return convict(mutant, seed).outcome.value
+    result = convict(mutant, seed)
+    if result.finding is not None and result.finding.traceback:
+        return f"{result.outcome.value} by {result.finding.observed[:60]}"
+    return result.outcome.value
 
 
 def alarms(runs: int = 200) -> None:
@@ -78,10 +81,10 @@ def spin() -> None:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[2:3]]
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 100
     if sys.argv[1:2] == ["caught"]:
-        caught(*numbers[:1], *sys.argv[3:])
+        caught(runs, *sys.argv[3:4])
     elif sys.argv[1:2] == ["alarms"]:
-        alarms(*numbers)
+        alarms(runs)
     else:
         sys.exit(__doc__)

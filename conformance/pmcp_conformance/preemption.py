@@ -19,7 +19,14 @@ from typing import Any
 
 from pmcp_storage import StorageBackend
 
-_PROBABILITY = 0.05
+_PROBABILITIES = (0.02, 0.1, 0.3)
+"""Of yielding after a line: few yields let one overtake another, many make all overlap."""
+
+_STRETCH = 100
+"""Lines, on average, until another probability is drawn."""
+
+_LONG = 0.0002
+"""Seconds; some ten operations of a store in memory."""
 
 
 @contextmanager
@@ -53,10 +60,15 @@ def backend_files(backend: StorageBackend) -> tuple[str, ...]:
 
 def _tracer(places: tuple[str, ...], seed: int) -> Any:
     random = Random(seed)
+    probability = random.choice(_PROBABILITIES)
 
     def on_line(frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line" and random.random() < _PROBABILITY:
-            time.sleep(0)
+        nonlocal probability
+        if random.random() < 1 / _STRETCH:
+            probability = random.choice(_PROBABILITIES)
+        if event == "line" and random.random() < probability:
+            # Mostly just a word to the scheduler; now and then long enough for whole operations.
+            time.sleep(random.choice((0, 0, _LONG)))
         return on_line
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:

@@ -49,7 +49,7 @@ def interrupted(
 
 class _Second(threading.Thread):
     def __init__(self, call: Callable[[], object]) -> None:
-        super().__init__()
+        super().__init__(daemon=True)  # it may never return
         self.error: BaseException | None = None
         self._call = call
 

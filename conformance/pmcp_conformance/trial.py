@@ -117,11 +117,16 @@ class Trial:
         self._children.append(child)
         return child
 
+    @property
+    def is_fast(self) -> bool:
+        """Whether an operation takes so little that many more of them cost nothing."""
+        return self._bench.is_fast
+
     @contextmanager
     def preempted(self, seed: int) -> Iterator[None]:
         """Make races in the backend's own code likely, where nothing else makes it wait."""
-        if self._bench.is_fast:
-            with preempted(self.backend.untraced, seed):
+        if self.is_fast:
+            with preempted(self.backend.untraced, self.seed_number * 1_000_000 + seed):
                 yield
         else:
             yield

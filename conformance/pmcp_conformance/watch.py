@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -108,7 +107,9 @@ class WatchedBackend:
         self._watch = watch
 
     def __getattr__(self, name: str) -> Any:
-        return partial(self._watch.call, name, getattr(self._handle, name))
+        operation = getattr(self._handle, name)
+        # No partial: a rule's own partial around it would swallow its arguments.
+        return lambda *args, **kwargs: self._watch.call(name, operation, *args, **kwargs)
 
 
 def started(task: Callable[[], None]) -> threading.Thread:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from mutants.base import MutantTarget
+from pmcp_conformance import BackendTarget
 from pmcp_storage import InMemoryBackend, MemoryStorage
+from tcp_store import TcpBackend, TcpTarget
 
 _MODULES = (
     "reading",
@@ -38,6 +40,10 @@ _MODULES = (
     "arguments",
     "resources",
     "model",
+    "concurrency",
+    "processes",
+    "durability",
+    "network",
 )
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)
@@ -55,10 +61,12 @@ class Mutant:
     def name(self) -> str:
         return self.kind.__name__
 
-    def target(self) -> MutantTarget:
+    def target(self) -> BackendTarget:
         """A target for the kit, with storage of its own."""
-        if issubclass(self.kind, MutantTarget):
+        if issubclass(self.kind, BackendTarget):
             return self.kind()
+        if issubclass(self.kind, TcpBackend):
+            return TcpTarget(self.kind)
         if issubclass(self.kind, MemoryStorage):
             return MutantTarget(storage=self.kind)
         assert issubclass(self.kind, InMemoryBackend), self.kind

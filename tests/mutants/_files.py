@@ -129,14 +129,23 @@ class FileTarget(BackendTarget):
     storage: type[FileStorage] = FileStorage
     backend: type[InMemoryBackend] = InMemoryBackend
 
-    folder: Path
-    """There from `prepare` on; a default could only be somebody else's folder."""
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        if self._folder is None:
+            raise RuntimeError("prepare() makes the folder, and has not been called")
+        return self._folder
 
     def prepare(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="pmcp-files-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="pmcp-files-"))
 
     def dispose(self) -> None:
-        shutil.rmtree(self.folder)
+        # Only ever what prepare() made: a default such as Path() would be the working directory.
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder)
 
     def open(self) -> StorageBackend:
         return self.open_fresh("shared")

@@ -535,19 +535,6 @@ class ListsVersionsLater(VersionsLookedUpLater):
     """
 
 
-class RefusalsMoveTheVersion(Seamed):
-    """breaks CON-12: a refused write touches the row all the same and so refuses all others in
-    turn: nobody gets on.
-    """
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        try:
-            return super()._put_if_version(record, expected_version)
-        except ConcurrentModificationError as error:
-            self.overwrite(key_of(record), version=error.actual_version + 1)
-            raise
-
-
 class BusyIsAnError(Seamed):
     """breaks CON-12: a write that finds the lock taken fails at once, as SQLite does with a busy
     timeout of 0.

@@ -344,9 +344,9 @@ class LockFile:
 
 
 class LockedByAFile(FileStorage):
-    """Guarded by a lock file, for which it waits half a second."""
+    """Guarded by a lock file, for which it waits a little."""
 
-    patience = 0.5
+    patience = 0.05
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -369,7 +369,7 @@ class WaitsForTheDead(FileTarget):
     """breaks DUR-4: the next process waits for ever for the lock of one that was killed."""
 
     storage = LockedForEver
-    answer_within = 0.5
+    answer_within = 0.2
 
 
 class OneScratchFile(FileStorage):

@@ -45,11 +45,12 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
     level, handlers = root.level, list(root.handlers)
     signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
     target = mutant.target()
+    target.prepare()
     bench = Bench(target)
     try:
         yield bench
     finally:
-        bench.discard_handle()
+        bench.close()
         target.dispose()
         os.environ.clear()
         os.environ.update(environment)

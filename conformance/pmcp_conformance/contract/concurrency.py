@@ -7,13 +7,16 @@ with barriers and a bounded number of operations; random histories come last.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import Random
 from typing import Any
 
+from pmcp_conformance.processes import increment
 from pmcp_conformance.race import Attempt, Client, History, explained, together
 from pmcp_conformance.rules import rule
+from pmcp_conformance.stepping import interrupted
+from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 from pmcp_storage import (
@@ -26,11 +29,46 @@ from pmcp_storage import (
 CONTENDERS = 8
 ROUNDS = 12
 
+_MOST_LINES = 60
+"""A backend's operation has fewer lines than this; one that has more is tried on so many."""
 
-def contend(trial: Trial, seed: int, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
+Call = Callable[[], object]
+
+Pair = Callable[[str], Sequence[Call]]
+"""Makes two calls on the key that it is given."""
+
+
+def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
     """Let the calls race; an error that is no StorageError is a violation by itself."""
     with trial.preempted(seed):
         return together(trial.watch, calls)
+
+
+def crossings(trial: Trial, pair: Pair) -> Iterator[tuple[str, list[Attempt]]]:
+    """Let the second call of a pair come in between at each line of the first, one after the other.
+
+    The pair is made for a key of its own each time; yields the key and what the calls came to.
+    Where something else than Python code decides, threads that race are all there is.
+    """
+    for line in range(1, _MOST_LINES + 1) if trial.is_fast else ():
+        key = f"line {line}"
+        attempts: dict[int, Attempt] = {}
+        first, second = [
+            partial(note_attempt, attempts, number, call) for number, call in enumerate(pair(key))
+        ]
+        reached = interrupted(trial.backend.untraced, first, line, by=second)
+        if not reached:
+            second()
+        yield key, [attempts[0], attempts[1]]
+        if not reached:
+            return
+
+
+def note_attempt(attempts: dict[int, Attempt], number: int, call: Callable[[], object]) -> None:
+    try:
+        attempts[number] = Attempt(call())
+    except Exception as error:
+        attempts[number] = Attempt(error=error)
 
 
 def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attempt]:
@@ -50,18 +88,27 @@ def one_swap_wins(trial: Trial) -> None:
     """
     owner = trial.owner()
     spread = trial.contenders(CONTENDERS)
-    for number in range(ROUNDS):
-        key = f"round {number}"
+
+    def swaps(key: str) -> list[partial[int]]:
         trial.seed(owner, key)
-        records = [trial.record(owner, key) for _ in spread]
-        calls = [
-            partial(handle.put_if_version, record, 1)
-            for handle, record in zip(spread, records, strict=True)
-        ]
+        return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
+
+    for number in range(ROUNDS if trial.is_fast else 3 * ROUNDS):
+        calls = swaps(f"round {number}")
         attempts = contend(trial, number, calls)
         check_one_winner(trial, attempts)
-        if winners := [r for r, a in zip(records, attempts, strict=True) if a.error is None]:
-            trial.holds(winners[0], 2)
+        holds_a_winner(trial, calls, attempts, 2)
+    for _, attempts in crossings(trial, lambda key: swaps(key)[:2]):
+        check_one_winner(trial, attempts)
+
+
+def holds_a_winner(
+    trial: Trial, calls: list[partial[int]], attempts: list[Attempt], version: int
+) -> None:
+    """The key has the record of the call that succeeded, if one did."""
+    for call, attempt in zip(calls, attempts, strict=True):
+        if attempt.error is None:
+            trial.holds(call.args[0], version)
 
 
 def check_one_winner(trial: Trial, attempts: list[Attempt]) -> None:
@@ -93,7 +140,12 @@ def increments_are_not_lost(trial: Trial) -> None:
     succeeded(attempts)
     successes = sum(worker.successes for worker in workers)
     unknown = sum(worker.unknown for worker in workers)
-    found = trial.backend.get(owner, "task")
+    check_counter(trial, owner, "task", successes, unknown)
+
+
+def check_counter(trial: Trial, owner: str, key: str, successes: int, unknown: int) -> None:
+    """The counter, its version and the number of increments agree."""
+    found = trial.backend.get(owner, key)
     counter, version = found.record.variables["counter"], found.version
     told = f"counter {counter}, version {version}, {successes} successes, {unknown} unknown"
     agree = counter == version - 1 and successes <= counter <= successes + unknown
@@ -141,13 +193,10 @@ def puts_share_out_versions(trial: Trial) -> None:
     is skipped.
     """
     owner = trial.owner()
+    spread = trial.contenders(CONTENDERS)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
-        records = [trial.record(owner, key) for _ in range(CONTENDERS)]
-        calls = [
-            partial(handle.put, record)
-            for handle, record in zip(trial.contenders(CONTENDERS), records, strict=True)
-        ]
+        calls: list[Call] = [partial(handle.put, trial.record(owner, key)) for handle in spread]
         attempts = contend(trial, number, calls)
         versions = sorted(attempt.result for attempt in succeeded(attempts))
         unknown = sum(attempt.unknown for attempt in attempts)
@@ -163,31 +212,37 @@ def puts_share_out_versions(trial: Trial) -> None:
 def one_creation_wins(trial: Trial) -> None:
     """Of many concurrent creations of one key exactly one succeeds."""
     owner = trial.owner()
+    spread = trial.contenders(CONTENDERS)
+
+    def creates(key: str) -> list[partial[int]]:
+        return [partial(handle.create, trial.record(owner, key)) for handle in spread]
+
     for number in range(ROUNDS):
-        key = f"round {number}"
-        records = [trial.record(owner, key) for _ in range(CONTENDERS)]
-        calls = [
-            partial(handle.create, record)
-            for handle, record in zip(trial.contenders(CONTENDERS), records, strict=True)
-        ]
+        calls = creates(f"round {number}")
         attempts = contend(trial, number, calls)
         exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
-        winners = [r for r, a in zip(records, attempts, strict=True) if a.error is None]
-        for winner in winners:
-            trial.holds(winner, 1)
+        holds_a_winner(trial, calls, attempts, 1)
+    for _, attempts in crossings(trial, lambda key: creates(key)[:2]):
+        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
 
 @rule("CON-5")
 def one_deletion_wins(trial: Trial) -> None:
     """Of many concurrent deletes of one key exactly one returns True."""
     owner = trial.owner()
+    spread = trial.contenders(CONTENDERS)
+
+    def deletes(key: str) -> list[Call]:
+        trial.seed(owner, key)
+        return [partial(handle.delete, owner, key) for handle in spread]
+
     for number in range(ROUNDS):
         key = f"round {number}"
-        trial.seed(owner, key)
-        calls = [partial(handle.delete, owner, key) for handle in trial.contenders(CONTENDERS)]
-        attempts = contend(trial, number, calls)
+        attempts = contend(trial, number, deletes(key))
         exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         trial.absent(owner, key)
+    for _, attempts in crossings(trial, lambda key: deletes(key)[:2]):
+        exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
 
 
 def exactly_one(attempts: list[Attempt], winners: list[Attempt]) -> None:
@@ -205,25 +260,35 @@ def delete_races_swap(trial: Trial) -> None:
     """
     owner = trial.owner()
     deleter, swapper = trial.contenders(2)
+
+    def pair(key: str) -> Sequence[Call]:
+        trial.seed(owner, key)
+        swap = partial(swapper.put_if_version, trial.record(owner, key), 1)
+        return partial(deleter.delete, owner, key), swap
+
     for number in range(2 * ROUNDS):
         key = f"round {number}"
-        trial.seed(owner, key)
-        record = trial.record(owner, key)
-        calls: list[Callable[[], object]] = [
-            partial(deleter.delete, owner, key),
-            partial(swapper.put_if_version, record, 1),
-        ]
-        attempts = contend(trial, number, calls)
-        succeeded(attempts, NotFoundError)
-        if any(attempt.failed or attempt.unknown for attempt in attempts):
-            continue
-        lines = explained(attempts)
-        if attempts[0].result is not True:
-            raise Violation("a delete that returns True", str(attempts[0]), lines)
-        # Whatever the order, the delete came to the record: before the swap or after it.
-        if key in trial.task_ids(owner):
-            raise Violation("no record after the delete", "a write brought it back", lines)
-        trial.absent(owner, key)
+        check_deleted(trial, owner, key, contend(trial, number, pair(key)))
+    for key, attempts in crossings(trial, pair):
+        check_deleted(trial, owner, key, attempts)
+    for key, attempts in crossings(trial, lambda key: pair(key)[::-1]):
+        check_deleted(trial, owner, key, attempts[::-1])
+
+
+def check_deleted(trial: Trial, owner: str, key: str, attempts: list[Attempt]) -> None:
+    """The first attempt deleted the record, and the second, a write, did not bring it back.
+
+    Whatever the order, the delete came to the record: before the write or after it.
+    """
+    succeeded(attempts, NotFoundError)
+    if any(attempt.failed or attempt.unknown for attempt in attempts):
+        return
+    lines = explained(attempts)
+    if attempts[0].result is not True:
+        raise Violation("a delete that returns True", str(attempts[0]), lines)
+    if key in trial.task_ids(owner):
+        raise Violation("no record after the delete", "a write brought it back", lines)
+    trial.absent(owner, key)
 
 
 @rule("CON-7")
@@ -314,10 +379,12 @@ def handles_see_each_other(trial: Trial) -> None:
     owner = trial.owner()
     pair = [trial.open("first"), trial.open("second")]
     record = trial.record(owner)
+    for reader in pair:  # whatever it may keep of this must not be told later
+        nothing_there(trial, owner, reader)
     for version in range(1, 9):
         writer, reader = pair[version % 2], pair[1 - version % 2]
         if version > 1:
-            reader.get(owner, "task")  # whatever it may keep of this must not be told later
+            reader.get(owner, "task")
         if version == 1:
             trial.returns(1, writer.create, record)
         elif version % 3:
@@ -329,11 +396,17 @@ def handles_see_each_other(trial: Trial) -> None:
         trial.same_entry(reader.list_by_owner(owner)[0], record, version)
     for writer, reader in (pair, pair[::-1]):
         trial.returns(True, writer.delete, owner, "task")
-        trial.raises(NotFoundError(owner, "task"), reader.get, owner, "task")
-        trial.returns([], reader.list_by_owner, owner)
-        trial.returns(0, reader.count_by_owner, owner)
-        trial.returns(1, writer.create, trial.record(owner))
+        nothing_there(trial, owner, reader)
+        record = trial.record(owner)
+        trial.returns(1, writer.create, record)
+        trial.holds(record, 1, reader)
         trial.returns(1, reader.count_by_owner, owner)
+
+
+def nothing_there(trial: Trial, owner: str, reader: TracedBackend) -> None:
+    trial.raises(NotFoundError(owner, "task"), reader.get, owner, "task")
+    trial.returns([], reader.list_by_owner, owner)
+    trial.returns(0, reader.count_by_owner, owner)
 
 
 @rule("CON-10", facts=("interprocess",))
@@ -344,6 +417,8 @@ def processes_see_each_other(trial: Trial) -> None:
     owner = trial.owner()
     child = trial.child()
     record = trial.record(owner)
+    absent = NotFoundError(owner, "task")
+    trial.raises(absent, from_child, trial, child, "get", owner, "task")
     trial.returns(1, trial.backend.create, record)
     trial.same_entry(from_child(trial, child, "get", owner, "task"), record, 1)
     for version in (2, 4):
@@ -361,6 +436,18 @@ def processes_see_each_other(trial: Trial) -> None:
         trial.expect(found.version == 2, f"version 2 of {key}", f"version {found.version}")
     trial.returns(True, from_child, trial, child, "delete", owner, "task")
     trial.absent(owner, "task")
+    trial.returns(1, from_child, trial, child, "create", record)
+    trial.holds(record, 1)
+    increments_of_two_processes(trial, child, owner)
+
+
+def increments_of_two_processes(trial: Trial, child: Any, owner: str) -> None:
+    """Both increment one counter without waiting for each other: they meet again and again."""
+    times = 150 if trial.is_fast else 20
+    record = trial.seed(owner, "counter", variables={"counter": 0})
+    child.send("increment", record, times)
+    ours, theirs = increment(trial.contenders(1)[0], record, times), child.answer()
+    check_counter(trial, owner, "counter", ours[0] + theirs[0], ours[1] + theirs[1])
 
 
 def from_child(trial: Trial, child: Any, method: str, *args: Any) -> Any:
@@ -431,6 +518,32 @@ def listings_during_writes(trial: Trial) -> None:
     with trial.preempted(11):
         attempts = together(trial.watch, [write, read])
     raise_unexpected(attempts)
+    listings_crossed(trial, owner, stable)
+
+
+def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
+    """A write or a delete comes in between at each line of a listing, and a listing at each line
+    of a write."""
+    first, second = trial.contenders(2)
+    versions = {entry.record.task_id: entry.version for entry in first.list_by_owner(owner)}
+
+    def listing() -> None:
+        check_listing(stable, pages(second, owner))
+
+    def write() -> None:
+        task_id = stable[-3]
+        versions[task_id] += 1
+        first.put(trial.record(owner, task_id, variables={"version": versions[task_id]}))
+
+    def with_a_delete(key: str) -> Sequence[Call]:
+        passing = f"{stable[-2]}x"
+        first.put(trial.record(owner, passing, variables={}))
+        return listing, partial(first.delete, owner, passing)
+
+    pairs: list[Pair] = [with_a_delete, lambda _: (listing, write), lambda _: (write, listing)]
+    for pair in pairs:
+        for _, attempts in crossings(trial, pair):
+            raise_unexpected(attempts)
 
 
 def pages(handle: StorageBackend, owner: str) -> list[Any]:
@@ -464,10 +577,16 @@ def contention_makes_progress(trial: Trial) -> None:
     """Contention makes progress: 8 contenders finish 5 optimistic increments each within a bounded
     number of attempts.
     """
+    for number in range(3 if trial.is_fast else 1):
+        race_of_incrementers(trial, 12 + number)
+
+
+def race_of_incrementers(trial: Trial, seed: int) -> None:
+    """All finish, and none of them needs more attempts than others can have been in its way."""
     owner = trial.owner()
     trial.seed(owner, variables={"counter": 0})
     workers = [Incrementer(trial, owner, handle) for handle in trial.contenders(CONTENDERS)]
-    attempts = contend(trial, 12, [partial(worker.increment, 5) for worker in workers])
+    attempts = contend(trial, seed, [partial(worker.increment, 5) for worker in workers])
     raise_unexpected(attempts)
     # Each refusal is due to another's success since the read, and there are 35 of those.
     bound = 5 * (CONTENDERS - 1) + 1
