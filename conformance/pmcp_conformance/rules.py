@@ -63,6 +63,7 @@ class Rule:
     facts: tuple[str, ...]
     doors: tuple[str, ...]
     parts: int
+    main_thread: bool
 
     @property
     def item_names(self) -> list[str]:
@@ -93,13 +94,19 @@ _catalogue: dict[str, Rule] = {}
 
 
 def rule(
-    id: str, *, facts: tuple[str, ...] = (), doors: tuple[str, ...] = (), parts: int = 1
+    id: str,
+    *,
+    facts: tuple[str, ...] = (),
+    doors: tuple[str, ...] = (),
+    parts: int = 1,
+    main_thread: bool = False,
 ) -> Callable[[Check], Check]:
     """Enter a function into the catalogue; its docstring's first sentence is the rule.
 
     `facts` are attributes of the target that must hold, or must not (`"not native_expiry"`);
     `doors` are the back doors that the check uses. A long rule is split into several `parts`, so
-    that xdist can spread them; the function sees `trial.part`.
+    that xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread`
+    has nobody who would notice that an operation hangs.
     """
 
     def enter(check: Check) -> Check:
@@ -108,7 +115,7 @@ def rule(
         sentence = " ".join((check.__doc__ or "").split("\n\n")[0].split())
         if not sentence.endswith("."):
             raise ValueError(f"rule {id}: the docstring must begin with the rule's sentence")
-        _catalogue[id] = Rule(id, sentence, check, facts, doors, parts)
+        _catalogue[id] = Rule(id, sentence, check, facts, doors, parts, main_thread)
         return check
 
     return enter

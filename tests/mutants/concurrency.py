@@ -6,7 +6,7 @@ import threading
 from copy import copy
 from datetime import datetime
 
-from mutants.base import MutantTarget, Seamed, key_of
+from mutants.base import Seamed, key_of
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -72,41 +72,6 @@ class RefusalsTellAnEarlierVersion(Seamed):
             return super()._put_if_version(record, expected_version)
         except ConcurrentModificationError:
             raise ConcurrentModificationError(*key_of(record), expected_version, before) from None
-
-
-class Intending(Seamed):
-    """Notes who is about to write a key."""
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._intents: dict[Key, int] = vars(self._storage).setdefault("intents", {})
-
-    def begin(self, key: Key) -> bool:
-        """Whether nobody else is about to write the key."""
-        with self._storage.lock:
-            self._intents[key] = self._intents.get(key, 0) + 1
-        with self._storage.lock:
-            return self._intents[key] == 1
-
-    def end(self, key: Key) -> None:
-        with self._storage.lock:
-            self._intents[key] -= 1
-
-
-class SwappersBackOff(Intending):
-    """breaks CON-1: each contender announces itself and is refused when it sees another's
-    announcement, so that sometimes all are refused and nobody has written.
-    """
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        key = key_of(record)
-        try:
-            if not self.begin(key):
-                error = (*key, expected_version, expected_version + 1)
-                raise ConcurrentModificationError(*error)
-            return super()._put_if_version(record, expected_version)
-        finally:
-            self.end(key)
 
 
 class RetriesRefusedSwaps(Seamed):
@@ -187,21 +152,6 @@ class CreateLooksThenWrites(HalfLocked):
         if self.version(key_of(record)):
             raise AlreadyExistsError(*key_of(record))
         return self.store(key_of(record), record, 1)
-
-
-class CreatorsBackOff(Intending):
-    """breaks CON-4: each creator announces itself and gives up when it sees another, so that
-    sometimes all give up.
-    """
-
-    def _create(self, record: TaskRecord) -> int:
-        key = key_of(record)
-        try:
-            if not self.begin(key):
-                raise AlreadyExistsError(*key)
-            return super()._create(record)
-        finally:
-            self.end(key)
 
 
 class DeleteLooksThenRemoves(HalfLocked):
@@ -297,43 +247,6 @@ class VersionsLookedUpLater(Seamed):
 
 class ListingReadsInTwoSteps(VersionsLookedUpLater):
     """breaks CON-7: a listing reads the records and then their versions."""
-
-
-class CacheFilledLate(Seamed):
-    """breaks CON-8: a cache that all share and that every write clears; a reader that had read
-    before the write fills it after the write, with what is outdated for ever.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._cache: dict[Key, Row] = vars(self._storage).setdefault("cache", {})
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        row = self._cache.get((owner_id, task_id)) or self.row((owner_id, task_id))
-        if row is None:
-            raise NotFoundError(owner_id, task_id)
-        self._cache[owner_id, task_id] = row
-        return read_row(owner_id, task_id, row.data, row.version)
-
-    def _create(self, record: TaskRecord) -> int:
-        version = super()._create(record)
-        self._cache.pop(key_of(record), None)
-        return version
-
-    def _put(self, record: TaskRecord) -> int:
-        version = super()._put(record)
-        self._cache.pop(key_of(record), None)
-        return version
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        version = super()._put_if_version(record, expected_version)
-        self._cache.pop(key_of(record), None)
-        return version
-
-    def _delete(self, owner_id: str, task_id: str) -> bool:
-        found = super()._delete(owner_id, task_id)
-        self._cache.pop((owner_id, task_id), None)
-        return found
 
 
 class WritesThenRollsBack(HalfLocked):
@@ -498,7 +411,7 @@ class PagesRunShort(Seamed):
         return [entry for entry in found if self.version((owner_id, entry.record.task_id))]
 
 
-class PagesByOffset(InMemoryBackend):
+class SkipsByOffset(InMemoryBackend):
     """breaks CON-11: `after` is turned into a number of rows to pass over (OFFSET), which is wrong
     as soon as one of them is gone.
     """
@@ -577,12 +490,3 @@ class Forgetful(InMemoryBackend):
         version = super()._put_if_version(record, expected_version)
         lock.release()
         return version
-
-
-class RefusalsKeepTheLock(MutantTarget):
-    """breaks CON-12: a lock without `with` or `finally`: a refused write leaves it taken, and the
-    next one waits for ever.
-    """
-
-    backend = Forgetful
-    answer_within = 0.1

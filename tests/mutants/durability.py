@@ -359,64 +359,6 @@ class LockFileStays(FileTarget):
     storage = LockedByAFile
 
 
-class LockedForEver(LockedByAFile):
-    """Waits for the lock file to disappear, however long that takes."""
-
-    patience = 1e9
-
-
-class WaitsForTheDead(FileTarget):
-    """breaks DUR-4: the next process waits for ever for the lock of one that was killed."""
-
-    storage = LockedForEver
-    answer_within = 0.2
-
-
-class OneScratchFile(FileStorage):
-    """Prepares a file in a scratch file, of which there must be none yet."""
-
-    def replace(self, path: Path, text: str) -> None:
-        scratch = path.with_suffix(".new")
-        try:
-            with scratch.open("x") as file:
-                file.write(text)
-        except FileExistsError as error:
-            raise BackendError("somebody else is writing") from error
-        scratch.replace(path)
-
-
-class ScratchFileStays(FileTarget):
-    """breaks DUR-4: a half-written scratch file is taken for another writer's, so that its record
-    can never be written again.
-    """
-
-    storage = OneScratchFile
-
-
-class Journalled(FileStorage):
-    """Notes each write in a journal, which every opening reads."""
-
-    def initialize(self) -> None:
-        super().initialize()
-        self.journal = (self.folder / "journal").open("a+")
-        self.journal.seek(0)
-        for line in self.journal:
-            try:
-                json.loads(line)
-            except ValueError as error:
-                raise BackendError("the journal is damaged") from error
-
-    def write(self, key: Key, row: Row) -> None:
-        self.journal.write(written(key, row) + "\n")
-        super().write(key, row)
-
-
-class HalfALineIsFatal(FileTarget):
-    """breaks DUR-4: the storage does not open when the last line of its journal is incomplete."""
-
-    storage = Journalled
-
-
 class Indexed(FileStorage):
     """An index of its own for listings."""
 
@@ -527,22 +469,3 @@ class SecondOpenerIsTooEarly(FileTarget):
     """
 
     storage = SchemaHalfMade
-
-
-class Clearing(MadeOnce):
-    """Clears the place where it creates its schema."""
-
-    def initialize(self) -> None:
-        super().initialize()
-        if not self.schema.exists():
-            for path in self.folder.glob("*/*.json"):
-                path.unlink()
-            self.schema.write_text("1")
-
-
-class SecondOpenerClears(FileTarget):
-    """breaks DUR-6: both processes find no schema, and the slower one drops what the faster one has
-    written already before it creates its own.
-    """
-
-    storage = Clearing

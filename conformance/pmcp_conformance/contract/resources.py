@@ -52,7 +52,7 @@ def held() -> dict[str, int]:
     return counts
 
 
-@rule("RES-2")
+@rule("RES-2", main_thread=True)  # where alone signal handlers can be set
 def the_process_is_left_alone(trial: Trial) -> None:
     """No operation writes to standard output or changes the root logger, signal handlers or the
     environment.
