@@ -89,8 +89,7 @@ def submit(owner: str, event: Json) -> Json:
     texts = json.loads(event["body"]).get("texts")
     if not isinstance(texts, list):
         raise InvalidArgumentError("texts", "must be a list of strings")
-    variables = {"texts": texts, "counts": []}
-    task = task_store().create(owner, "tools/call", variables=variables).record.task
+    task = task_store().create(owner, "tools/call", variables={"texts": texts}).record.task
     start({"owner": owner, "taskId": task.task_id})
     return {"taskId": task.task_id, "pollInterval": task.poll_interval}
 
@@ -102,7 +101,7 @@ def poll(owner: str, event: Json) -> Json:
     return {
         "status": record.status,
         "message": record.task.status_message,
-        "progress": [len(record.variables["counts"]), len(record.variables["texts"])],
+        "progress": [len(record.variables) - 1, len(record.variables["texts"])],
         "result": record.result if record.status.is_terminal else None,
     }
 
@@ -139,13 +138,17 @@ def finish(owner: str, task_id: str) -> None:
 
 
 def counted(store: GenericTaskStore, owner: str, task_id: str) -> list[int]:
-    """The words of each text; every count is stored before the next one begins."""
+    """The words of each text; every count is stored before the next one begins.
+
+    Each count has a key of its own: two runs at once overwrite nothing of each other's.
+    """
     variables = store.get(owner, task_id).record.variables
-    counts: list[int] = variables["counts"]
-    for text in variables["texts"][len(counts) :]:
-        counts = [*counts, count_words(text)]
-        store.set_variables(owner, task_id, {"counts": counts})
-    return counts
+    keys = [f"count {number}" for number in range(len(variables["texts"]))]
+    for key, text in zip(keys, variables["texts"], strict=True):
+        if key not in variables:
+            step = {key: count_words(text)}
+            variables = store.set_variables(owner, task_id, step).record.variables
+    return [variables[key] for key in keys]
 
 
 def count_words(text: str) -> int:

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+import pmcp_storage
+from pmcp_storage import GenericTaskStore, StoreConfig, TaskError
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lambda_tasks.py"
 
 Answer = tuple[int, dict[str, Any]]
@@ -129,3 +132,36 @@ def test_without_lambda_the_worker_is_a_thread(tmp_path: Path) -> None:
     )
     assert "'status': 'completed'" in run.stdout
     assert "'result': {'words': 6}" in run.stdout
+
+
+def test_two_runs_at_once_overwrite_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = server.submit(["a", "b b", "c c c"])[1]["taskId"]
+    count_words = server.module.count_words
+
+    def count(text: str) -> int:
+        monkeypatch.setattr(server.module, "count_words", count_words)
+        server.work(task_id)
+        words: int = count_words(text)
+        return words
+
+    monkeypatch.setattr(server.module, "count_words", count)
+    server.work(task_id)
+    _, answer = server.poll(task_id)
+    assert (answer["progress"], answer["result"]) == ([3, 3], {"words": 6})
+
+
+def test_the_page_on_the_store_shows_what_works() -> None:
+    page = (EXAMPLE.parent.parent / "docs" / "store.md").read_text(encoding="utf-8")
+    [first] = [text for text in page.split("```") if "get_result" in text and "assert" in text]
+    exec(compile(first.removeprefix("python\n"), "store.md", "exec"), {})
+    missing = {name for name in vars(pmcp_storage) if name.endswith("Error")} - {"TaskError"}
+    missing = {name for name in missing if issubclass(getattr(pmcp_storage, name), TaskError)}
+    assert {name for name in missing if f"| `{name}` | " not in page} == set()
+    for name, field in StoreConfig.model_fields.items():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}` | ")]
+        default = f"{field.default:,}" if type(field.default) is int else f"{field.default}"
+        assert line.split(" | ")[1].startswith(default)
+    for name in [name for name in vars(GenericTaskStore) if not name.startswith("_")]:
+        assert f"\n| `{name}(" in page

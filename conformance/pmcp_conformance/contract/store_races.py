@@ -67,41 +67,39 @@ def nothing_is_lost(trial: Trial) -> None:
     """
     owner, store = trial.owner(), trial.store()
     seeded(trial, owner, variables={})
-
-    def status() -> VersionedRecord:
-        return store.update_status(owner, "task", INPUT)
-
-    def variable(name: str) -> VersionedRecord:
-        return store.set_variables(owner, "task", {name: 1})
-
-    def cancel() -> VersionedRecord:
-        return store.cancel(owner, "task")
-
     names = [f"thread {number}" for number in range(THREADS - 4)]
-    setting = [lambda name=name: variable(name) for name in names]
-    changes = [lambda change=change: insist(change) for change in (*setting, *[status] * 3, cancel)]
+    changes: list[Callable[[], VersionedRecord]] = [
+        *(partial(store.set_variables, owner, "task", {name: 1}) for name in names),
+        *[partial(store.update_status, owner, "task", INPUT)] * 3,
+        partial(store.cancel, owner, "task"),
+    ]
     read_together(trial)
-    attempts = together(trial.watch, changes)
+    attempts = together(trial.watch, [partial(insist, change) for change in changes])
     trial.below.after_get = None
-    acknowledged, unknown = sorted_out(attempts)
     found = store.get(owner, "task")
-    lost = {
-        name
-        for name, attempt in zip(names, attempts, strict=False)
-        if attempt.error is None and name not in found.record.variables
-    }
-    lines = explained(attempts)
-    if lost:
-        raise Violation("all variables that were acknowledged", f"{sorted(lost)} are lost", lines)
-    versions = sorted(version for version in acknowledged)
-    if len(set(versions)) < len(versions) or found.version - 1 - len(versions) not in range(
-        unknown + 1
-    ):
-        told = f"version {found.version} after the versions {versions}, {unknown} unknown"
-        raise Violation("a version for each acknowledged change", told, lines)
-    ended = attempts[-1]
+    all_there(names, attempts, found)
+    a_version_each(attempts, found.version)
+
+
+def all_there(names: list[str], attempts: list[Attempt], found: VersionedRecord) -> None:
+    """The variables that were acknowledged are stored, and nothing followed the cancellation."""
+    *setting, ended = attempts[: len(names)] + attempts[-1:]
+    kept = {name for name, attempt in zip(names, setting, strict=True) if attempt.error is None}
+    if lost := sorted(kept - found.record.variables.keys()):
+        told = f"{lost} are lost"
+        raise Violation("all variables that were acknowledged", told, explained(attempts))
     if ended.error is None and ended.result.version < found.version:
-        raise Violation("no change after the cancellation", f"{found.version}", lines)
+        told = f"version {found.version} after a cancellation at {ended.result.version}"
+        raise Violation("no change after the cancellation", told, explained(attempts))
+
+
+def a_version_each(attempts: list[Attempt], reached: int) -> None:
+    """Each acknowledged change made one version; of the unknown ones each may have made one."""
+    versions, unknown = sorted_out(attempts)
+    unexplained = reached - 1 - len(versions)
+    if len(set(versions)) < len(versions) or not 0 <= unexplained <= unknown:
+        told = f"version {reached} after the versions {sorted(versions)}, {unknown} unknown"
+        raise Violation("a version for each acknowledged change", told, explained(attempts))
 
 
 def insist(change: Callable[[], VersionedRecord]) -> VersionedRecord:
