@@ -36,6 +36,8 @@ _GROUPS = (
     "resources",
     "model",
     "concurrency",
+    "contention",
+    "visibility",
     "durability",
     "faults",
     "outcomes",

@@ -9,7 +9,6 @@ from datetime import datetime
 from mutants.base import Seamed, key_of
 from pmcp_storage import (
     AlreadyExistsError,
-    BackendError,
     ConcurrentModificationError,
     InMemoryBackend,
     MemoryStorage,
@@ -446,17 +445,6 @@ class ListsVersionsLater(VersionsLookedUpLater):
     """breaks CON-11: a listing reads the records and then their versions: pairs that never
     existed.
     """
-
-
-class BusyIsAnError(Seamed):
-    """breaks CON-12: a write that finds the lock taken fails at once, as SQLite does with a busy
-    timeout of 0.
-    """
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        if self._storage.lock.locked():
-            raise BackendError("database is locked")
-        return super()._put_if_version(record, expected_version)
 
 
 class LosersWaitTheirTurn(Seamed):

@@ -1,0 +1,95 @@
+"""CON-2, CON-12: optimistic increments by many workers lose nothing, and get on."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pmcp_conformance.contract.concurrency import (
+    CONTENDERS,
+    check_counter,
+    contend,
+    raise_unexpected,
+    succeeded,
+)
+from pmcp_conformance.race import together
+from pmcp_conformance.rules import rule
+from pmcp_conformance.trial import Trial
+from pmcp_conformance.violation import Violation
+from pmcp_storage import (
+    BackendError,
+    ConcurrentModificationError,
+    OutcomeUnknownError,
+    StorageBackend,
+)
+
+
+@rule("CON-2")
+def increments_are_not_lost(trial: Trial) -> None:
+    """Optimistic increments by many workers lose nothing: counter, version and number of successes
+    agree.
+    """
+    owner = trial.owner()
+    trial.seed(owner, variables={"counter": 0})
+    workers = [Incrementer(trial, owner, handle) for handle in trial.contenders(4)]
+    with trial.preempted(2):
+        attempts = together(trial.watch, [partial(worker.increment, 8) for worker in workers])
+    succeeded(attempts)
+    successes = sum(worker.successes for worker in workers)
+    unknown = sum(worker.unknown for worker in workers)
+    check_counter(trial, owner, "task", successes, unknown)
+
+
+class Incrementer:
+    """A worker that reads a counter and swaps it for one more, until each increment holds."""
+
+    def __init__(self, trial: Trial, owner: str, handle: StorageBackend) -> None:
+        self._trial, self._owner, self._handle = trial, owner, handle
+        self.successes = self.unknown = 0
+        self.attempts: list[int] = []
+
+    def increment(self, times: int) -> None:
+        for _ in range(times):
+            tries = 1
+            while not self._once():
+                tries += 1
+                if tries > 1000:
+                    raise Violation("progress under contention", "1000 attempts in vain")
+            self.attempts.append(tries)
+
+    def _once(self) -> bool:
+        found = self._handle.get(self._owner, "task")
+        counter = {"counter": found.record.variables["counter"] + 1}
+        record = self._trial.record(self._owner, variables=counter)
+        try:
+            self._handle.put_if_version(record, found.version)
+        except OutcomeUnknownError:
+            self.unknown += 1
+            return True
+        except (ConcurrentModificationError, BackendError):
+            return False  # neither is applied, so both are an attempt in vain
+        self.successes += 1
+        return True
+
+
+@rule("CON-12")
+def contention_makes_progress(trial: Trial) -> None:
+    """Contention makes progress: 8 contenders finish 5 optimistic increments each within a bounded
+    number of attempts.
+    """
+    for number in range(3 if trial.is_fast else 1):
+        race_of_incrementers(trial, 12 + number)
+
+
+def race_of_incrementers(trial: Trial, seed: int) -> None:
+    """All finish, and none of them needs more attempts than others can have been in its way."""
+    owner = trial.owner()
+    trial.seed(owner, variables={"counter": 0})
+    workers = [Incrementer(trial, owner, handle) for handle in trial.contenders(CONTENDERS)]
+    attempts = contend(trial, seed, [partial(worker.increment, 5) for worker in workers])
+    raise_unexpected(attempts)
+    # Each refusal is due to another's success since the read, and there are 35 of those.
+    bound = 5 * (CONTENDERS - 1) + 1
+    most = max((tries for worker in workers for tries in worker.attempts), default=0)
+    finished = all(len(worker.attempts) == 5 for worker in workers)
+    told = f"{most} attempts for one increment, all finished: {finished}"
+    trial.expect(finished and most <= bound, f"at most {bound} attempts an increment", told)
