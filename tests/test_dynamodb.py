@@ -489,5 +489,4 @@ def test_close_ends_a_client_of_its_own(
 
 
 def test_the_backend_is_a_public_name() -> None:
-    assert "DynamoDbBackend" in pmcp_storage.__all__
     assert pmcp_storage.DynamoDbBackend is DynamoDbBackend

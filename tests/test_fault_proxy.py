@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import socketserver
@@ -172,11 +173,13 @@ def test_a_server_that_is_gone_ends_the_connection() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_nothing_is_left_open() -> None:
-    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    gc.collect()  # what other tests have left to the collector is not counted
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         for _ in range(3):
             with Proxy(server.getsockname()) as proxy, connected(proxy) as client:
                 proxy.play(once(Fault.SWALLOW, 1))
                 client.sendall(b"1")
             proxy.close()
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+    assert threading.active_count() <= threads
+    assert len(os.listdir("/proc/self/fd")) <= files

@@ -203,7 +203,7 @@ def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("nonsense", "*neither a shipped target (memory, dynamodb*"),
+        ("nonsense", "*neither a shipped target (memory, sqlite, redis, dynamodb)*"),
         ("json:dumps", "*is not a BackendTarget*"),
         ("no.such:Thing", "*ModuleNotFoundError*looked for it from*"),
         ("pmcp_conformance:BackendTarget", "*cannot be made*abstract*"),
