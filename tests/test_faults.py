@@ -1,4 +1,4 @@
-"""The fault rules: a correct client over TCP passes them; `mutants/network` has those that do not."""
+"""The fault rules pass a correct client over TCP; `mutants/network` has clients that they do not."""
 
 from __future__ import annotations
 
