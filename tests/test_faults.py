@@ -1,4 +1,4 @@
-"""The fault rules pass a correct client over TCP; `mutants/network` has clients that they do not."""
+"""A correct client over TCP passes the fault rules; those that do not are in `mutants/network`."""
 
 from __future__ import annotations
 
