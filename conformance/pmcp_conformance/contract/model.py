@@ -23,7 +23,7 @@ from pmcp_storage import (
 )
 
 _SECONDS = 0.8
-_MOST, _LEAST = 20, 4
+_MOST, _LEAST = 12, 4
 _SHRINK_RUNS = 150
 _ENDINGS = ("", "x")
 
