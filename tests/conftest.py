@@ -1,4 +1,8 @@
-"""The DynamoDB engine that the tests share: one per run, also where the run has many workers."""
+"""The DynamoDB engine that the tests share: one per run, also where the run has many workers.
+
+pytest loads this file for a run of the contract, too, which needs no boto3: so nothing that needs
+it is imported before a test asks for it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engines
-from dynamodb_support import connect
-from pmcp_storage.backends.dynamodb import table_definition
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,6 +42,8 @@ def _dynamodb_endpoint() -> str:
 @pytest.fixture(scope="session")
 def dynamodb_client() -> Iterator[DynamoDBClient]:
     """A client that speaks to the engine directly."""
+    from dynamodb_support import connect
+
     client = connect(_dynamodb_endpoint())
     yield client
     client.close()
@@ -48,6 +52,8 @@ def dynamodb_client() -> Iterator[DynamoDBClient]:
 @pytest.fixture(scope="module")
 def table(dynamodb_client: DynamoDBClient) -> Iterator[str]:
     """The name of a table that is the module's own."""
+    from pmcp_storage.backends.dynamodb import table_definition
+
     name = f"tasks-{uuid.uuid4().hex}"
     dynamodb_client.create_table(**table_definition(name))
     yield name
