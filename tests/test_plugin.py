@@ -412,3 +412,14 @@ def test_what_is_no_backend_is_refused_by_name(pytester: pytest.Pytester) -> Non
     result = run(pytester, *ids("GET-1"))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*could not run: *Mine.open() must return a backend, not str"])
+
+
+def test_handles_that_share_nothing_can_be_conformant(pytester: pytest.Pytester) -> None:
+    project(pytester)
+    conftest = pytester.path / "conftest.py"
+    facts = "shared = interprocess = durable = False"
+    text = conftest.read_text().replace("interprocess = durable = False", facts)
+    conftest.write_text(text.replace("(self.storage)", "()"))
+    result = run(pytester)
+    assert result.ret == pytest.ExitCode.OK
+    assert "not shared" in last_verdict(result)

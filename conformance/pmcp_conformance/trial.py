@@ -168,9 +168,9 @@ class Trial:
                 self.expect(found == reached, f"put returns {reached}", f"it returned {found!r}")
         return record
 
-    def writes(self) -> list[Callable[[TaskRecord], int]]:
+    def writes(self, through: TracedBackend | None = None) -> list[Callable[[TaskRecord], int]]:
         """The three ways to write, to be used in this order on a key that is absent."""
-        handle = self.backend
+        handle = through or self.backend
         return [handle.create, handle.put, lambda record: handle.put_if_version(record, 2)]
 
     def expect(self, holds: object, expected: str, observed: str) -> None:

@@ -71,8 +71,8 @@ def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attem
     for attempt in attempts:
         allowed = attempt.error is None or attempt.failed or attempt.unknown
         if not allowed and not isinstance(attempt.error, definite):
-            kinds = " or ".join(kind.__name__ for kind in definite)
-            raise Violation(f"success or {kinds}", str(attempt), explained(attempts))
+            expected = " or ".join(["success", *(kind.__name__ for kind in definite)])
+            raise Violation(expected, str(attempt), explained(attempts))
     return [attempt for attempt in attempts if attempt.error is None]
 
 

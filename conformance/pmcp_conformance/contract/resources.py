@@ -61,7 +61,7 @@ def the_process_is_left_alone(trial: Trial) -> None:
     before = process_state()
     with captured_output() as output:
         handle = trial.open()
-        for write in trial.writes():
+        for write in trial.writes(handle):
             write(trial.record(owner))
         handle.get(owner, "task")
         handle.list_by_owner(owner)
