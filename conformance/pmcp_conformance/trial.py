@@ -223,9 +223,11 @@ class Trial:
         told = f"version {short(found.version)}"
         self.expect(found.version == version, f"version {version}", told)
 
-    def entry(self, owner_id: str, task_id: str) -> VersionedRecord:
+    def entry(
+        self, owner_id: str, task_id: str, handle: TracedBackend | None = None
+    ) -> VersionedRecord:
         """The entry of the key in the owner's listing."""
-        for found in self.backend.list_by_owner(owner_id, limit=1000):
+        for found in (handle or self.backend).list_by_owner(owner_id, limit=1000):
             if found.record.task_id == task_id:
                 return found
         raise Violation(f"a listing with {task_id!r}", "it is not there")

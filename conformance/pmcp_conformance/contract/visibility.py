@@ -46,7 +46,7 @@ def handles_see_each_other(trial: Trial) -> None:
             record = trial.record(owner)
             trial.returns(version, writer.put_if_version, record, version - 1)
         trial.holds(record, version, reader)
-        trial.same_entry(reader.list_by_owner(owner)[0], record, version)
+        trial.same_entry(trial.entry(owner, "task", reader), record, version)
     for writer, reader in (pair, pair[::-1]):
         trial.returns(True, writer.delete, owner, "task")
         nothing_there(trial, owner, reader)
