@@ -201,7 +201,9 @@ class ContractSession:
             if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
                 self._note_interruption()
             session.exitstatus = self.report.exit_code(session.exitstatus)
-            self._show(summary_lines(self.report))
+            # A known failure ends in 0, and is to be seen all the same.
+            if session.exitstatus != pytest.ExitCode.OK or self._finds_fault():
+                self._show(summary_lines(self.report))
 
     def _sweep_after_lost_workers(self) -> None:
         ledger = self._ledger()
@@ -228,6 +230,9 @@ class ContractSession:
         for target in self.report.targets.values():
             if len(target.results) < len(catalogue()):
                 target.troubles.append("the run was interrupted")
+
+    def _finds_fault(self) -> bool:
+        return worst(self.report) in (Verdict.INCOMPLETE, Verdict.NOT_CONFORMANT)
 
     def _tells_verdict(self) -> bool:
         return self._runs_contract and not self.config.option.collectonly

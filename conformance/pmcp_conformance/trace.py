@@ -27,7 +27,8 @@ class Trace:
     lines: list[str] = field(default_factory=list)
 
     def note(self, handle: str, operation: str, arguments: list[Any], outcome: str) -> None:
-        shown = ", ".join(self._shown(argument) for argument in arguments)
+        texts = (self._shown(argument) for argument in arguments)
+        shown = ", ".join(text for text in texts if text)
         self.lines.append(f"{handle}.{operation}({shown})  # {self.shorten(outcome)}")
 
     def name_owner(self, owner_id: str) -> None:
@@ -163,6 +164,8 @@ def outcome_text(result: Any) -> str:
         entries = ", ".join(_entry_text(entry) for entry in result[:8])
         more = f", … {len(result)} in all" if len(result) > 8 else ""
         return f"[{entries}{more}]"
+    if isinstance(result, Iterator):
+        return "an iterator"
     return short(result, 80)
 
 
