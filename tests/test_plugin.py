@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,9 @@ class Broken(InMemoryBackend):
     def _put_if_version(self, record, expected_version):
         return self._put(record)
 """
+
+PYTEST = str(Path(sys.executable).with_name("pytest"))
+"""The command of this environment, which need not be the one on the path."""
 
 FEW = ("GET-1", "CAS-1", "CAS-2", "DEL-1")
 
@@ -88,7 +92,10 @@ def test_the_command_that_a_failure_prints_repeats_it(pytester: pytest.Pytester)
     project(pytester, "Broken", BROKEN)
     shown = run(pytester, "-k", "CAS-2").outlines
     command = shown[shown.index("repeat it with") + 1].split()
-    assert pytester.run(*command).ret == pytest.ExitCode.TESTS_FAILED
+    assert command[0] == "pytest"
+    again = pytester.run(PYTEST, *command[1:])
+    assert again.ret == pytest.ExitCode.TESTS_FAILED
+    again.stdout.fnmatch_lines(["mine NOT CONFORMANT*"])
 
 
 def test_a_selection_is_partial_and_an_empty_one_is_not_green(pytester: pytest.Pytester) -> None:
@@ -192,7 +199,7 @@ def test_paths_run_the_users_tests_with_our_fixtures(pytester: pytest.Pytester) 
     both.assert_outcomes(passed=2, deselected=both.parseoutcomes()["deselected"])
 
 
-@pytest.mark.parametrize("start", [[sys.executable, "-m", "pytest"], ["pytest"]])
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "pytest"], [PYTEST]])
 def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start: list[str]) -> None:
     project(pytester)
     module = (pytester.path / "conftest.py").rename(pytester.path / "backends.py")
