@@ -1,8 +1,9 @@
 """What the DynamoDB tests share: records, clients, and a stand-in that spoils answers on the way.
 
 The stand-in is an HTTP server in front of the engine. It notes each request that reaches it and
-passes it on, unless a fault says otherwise. A fault is a function that gets `forward`, which has
-the engine carry the request out, and returns the answer to give, or None to drop the connection.
+passes it on, unless a fault says otherwise. A fault is a function that gets the request, which it
+calls to have the engine carry it out, and returns the answer to give, or None to drop the
+connection.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -75,7 +77,17 @@ class Answer(NamedTuple):
     """The length to announce, where it is not the body's."""
 
 
-Forward = Callable[[], Answer]
+class Forward(NamedTuple):
+    """A request on its way; a call has the engine carry it out, with changed fields if need be."""
+
+    action: str
+    fields: dict[str, Any]
+    carry_out: Callable[[dict[str, Any]], Answer]
+
+    def __call__(self, **changes: Any) -> Answer:
+        return self.carry_out({**self.fields, **changes})
+
+
 Fault = Callable[[Forward], Answer | None]
 
 
@@ -167,13 +179,14 @@ class StandIn:
         self._server.shutdown()
         self._server.socket.close()
 
-    def _forward(self, headers: dict[str, str], body: bytes) -> Answer:
+    def _forward(self, headers: dict[str, str], fields: dict[str, Any]) -> Answer:
         connection = http.client.HTTPConnection(self._engine, timeout=10)
         try:
-            connection.request("POST", "/", body, headers)
+            kept = {n: v for n, v in headers.items() if n.lower() != "content-length"}
+            connection.request("POST", "/", json.dumps(fields), kept)
             answer = connection.getresponse()
-            kept = {n: v for n, v in answer.getheaders() if n.lower().startswith("x-am")}
-            return Answer(answer.status, kept, answer.read())
+            told = {n: v for n, v in answer.getheaders() if n.lower().startswith("x-am")}
+            return Answer(answer.status, told, answer.read())
         finally:
             connection.close()
 
@@ -187,10 +200,11 @@ class StandIn:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 action = self.headers["X-Amz-Target"].partition(".")[2]
+                fields = json.loads(body)
                 stand_in.requests.append(action)
-                stand_in.bodies.append(json.loads(body))
-                fault = stand_in.plan(action)
-                answer = fault(lambda: stand_in._forward(dict(self.headers), body))
+                stand_in.bodies.append(fields)
+                carry_out = partial(stand_in._forward, dict(self.headers))
+                answer = stand_in.plan(action)(Forward(action, fields, carry_out))
                 self.close_connection = answer is None or answer.length is not None
                 if answer is not None:
                     self._send(answer)

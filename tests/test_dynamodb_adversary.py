@@ -1,0 +1,130 @@
+"""The contract on a DynamoDB engine that does everything that DynamoDB may do, all the time.
+
+Reads that are not strongly consistent see nothing yet, pages are small, one request in ten is
+throttled, and one answer in ten is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from random import Random
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from dynamodb_support import (
+    NO_RETRIES,
+    Answer,
+    Fault,
+    Forward,
+    StandIn,
+    throttles,
+)
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.rules import catalogue
+from pmcp_conformance.run import Outcome, run_rule
+from pmcp_conformance.targets import DynamoDbTarget
+from pmcp_storage import StorageBackend
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+PAGE = 3
+
+# So many attempts that one comes through: an operation that fails is right, and shows little.
+# Mode adaptive repeats as standard does, and slows itself down besides, by minutes.
+STANDARD = {"mode": "standard", "max_attempts": 12}
+LEGACY = {"mode": "legacy", "max_attempts": 12}
+
+# Without those that must be told what a delete did, or the version of a much later conflict: where
+# an answer is lost, nobody knows.
+ALONE = """
+    GET-2 GET-3 CRE-1 PUT-1 PUT-2 PUT-3 PUT-4 PUT-5 PUT-6 CAS-1 CAS-6 CAS-7 CAS-8
+    LIST-1 LIST-3 LIST-4 LIST-5 LIST-6 LIST-7 LIST-13
+"""
+TOGETHER = "CON-1 CON-2 CON-3 CON-4 CON-5 CON-6 CON-7 CON-11 CON-12 FLT-8"
+
+
+def adversary(seed: int) -> Fault:
+    """Whatever may happen to a request, drawn from a seed."""
+    random = Random(seed)
+
+    def meets(forward: Forward) -> Answer | None:
+        if forward.action in ("GetItem", "Query") and not forward.fields.get("ConsistentRead"):
+            return Answer(200, {}, json.dumps({"Items": [], "Count": 0}).encode())
+        drawn = random.random()
+        if drawn < 0.1:
+            return throttles(forward)
+        pages = forward.action == "Query" and forward.fields.get("Limit", PAGE) >= PAGE
+        answer = forward(Limit=PAGE) if pages else forward()
+        return None if drawn < 0.2 else answer
+
+    return meets
+
+
+class AdverseTarget(DynamoDbTarget):
+    """The shipped target, whose handles all reach the engine through the adversary."""
+
+    answer_within = 30.0
+
+    def __init__(self, endpoint: str, retries: dict[str, Any]) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.connection = {**self.connection, "retries": retries}
+
+    def open(self) -> StorageBackend:
+        return self.open_at(*self.address())
+
+    def address(self) -> tuple[str, int]:
+        endpoint = urlsplit(self.endpoint)
+        return endpoint.hostname or "", endpoint.port or 80
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the pauses between attempts: throttled once, the client waits for up to a second."""
+    shortened = SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, 0.01)))
+    monkeypatch.setattr("botocore.endpoint.time", shortened)
+
+
+@pytest.fixture
+def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
+    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
+        running.always(adversary(seed=4))
+        yield running
+
+
+def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[str]:
+    """What the rules find of a backend behind the adversary."""
+    target = AdverseTarget(stand_in.endpoint, retries)
+    target.prepare()
+    bench = Bench(target)
+    chosen = [catalogue()[rule] for rule in rules.split()]
+    try:
+        results = [run_rule(rule, bench, part) for rule in chosen for part in range(rule.parts)]
+    finally:
+        bench.close()
+        target.dispose()
+    return [f"{r.rule}: {r.finding}" for r in results if r.outcome is not Outcome.PASSED]
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize(
+    ("retries", "rules"),
+    [(STANDARD, ALONE + TOGETHER), (LEGACY, TOGETHER)],
+    ids=["standard", "legacy"],
+)
+def test_an_adversary_makes_the_backend_lose_double_and_misreport_nothing(
+    stand_in: StandIn, retries: dict[str, Any], rules: str
+) -> None:
+    assert violations(stand_in, retries, rules) == []
+
+
+def test_without_retries_what_is_told_behind_an_adversary_is_linearizable(
+    stand_in: StandIn,
+) -> None:
+    assert violations(stand_in, NO_RETRIES, "CON-8") == []
