@@ -222,3 +222,9 @@ def test_the_edges_come_back(value: Any) -> None:
     found = TaskRecord.from_json(made.to_json())
     assert found == made
     assert repr(found.result) == repr(value)
+
+
+def test_what_pydantic_itself_dumps_is_without_complaint_and_validates() -> None:
+    whole = record(expires_at=NOW, variables={"a": [1, None]}, result="done")
+    assert TaskRecord.model_validate_json(whole.model_dump_json()) == whole
+    assert TaskRecord.model_validate(whole.model_dump(mode="json")) == whole

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import chain
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError, from_json, to_json
 
 MAX_OWNER_ID_BYTES = 1024
@@ -176,8 +176,8 @@ def _rfc3339(instant: datetime, timespec: str) -> str:
 OwnerId = Annotated[str, Field(strict=True), AfterValidator(check_owner_id)]
 TaskId = Annotated[str, Field(strict=True), AfterValidator(check_task_id)]
 Text = Annotated[str, Field(strict=True), AfterValidator(_utf8)]
-Instant = Annotated[datetime, PlainValidator(_instant)]
-Millisecond = Annotated[datetime, PlainValidator(_instant), AfterValidator(_to_the_millisecond)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+Millisecond = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_to_the_millisecond)]
 Milliseconds = Annotated[int, Field(strict=True, ge=0, lt=2**64)]
 Json = Annotated[Any, AfterValidator(_plain_json)]
 JsonObject = Annotated[dict[str, Any], Field(strict=True), AfterValidator(_plain_json)]
