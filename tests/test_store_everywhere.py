@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from pmcp_storage import (
+    DynamoDbBackend,
     GenericTaskStore,
     InMemoryBackend,
     RedisBackend,
@@ -25,6 +26,9 @@ from pmcp_storage import (
 )
 from redis_server import RedisServer, redis_server
 from store_support import expired
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 __all__ = ["redis_server"]
 
@@ -63,18 +67,16 @@ Call = Callable[[GenericTaskStore], object]
 
 @pytest.fixture(scope="module")
 def backends(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    redis_server: RedisServer,
+    dynamodb_client: DynamoDBClient,
+    table: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, StorageBackend]]:
-    from pmcp_storage import DynamoDbBackend
-
-    server: RedisServer = request.getfixturevalue("redis_server")
-    client, table = request.getfixturevalue("dynamodb_client"), request.getfixturevalue("table")
-    folder: Path = tmp_path_factory.mktemp("sqlite")
     opened: dict[str, StorageBackend] = {
         "memory": InMemoryBackend(),
-        "sqlite": SqliteBackend(str(folder / "tasks.db")),
-        "redis": RedisBackend.from_url(server.url, prefix=f"test:{uuid4().hex}"),
-        "dynamodb": DynamoDbBackend(client, table),
+        "sqlite": SqliteBackend(tmp_path_factory.mktemp("sqlite") / "tasks.db"),
+        "redis": RedisBackend.from_url(redis_server.url, prefix=f"test:{uuid4().hex}"),
+        "dynamodb": DynamoDbBackend(dynamodb_client, table),
     }
     with ExitStack() as stack:
         for backend in opened.values():
