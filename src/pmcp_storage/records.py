@@ -166,11 +166,12 @@ def _instant(value: Any) -> datetime:
 
 
 def _to_the_millisecond(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    beyond = instant.microsecond % 1000
+    return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant
 
 
 def _rfc3339(instant: datetime, timespec: str) -> str:
-    return instant.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+    return instant.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
 OwnerId = Annotated[str, Field(strict=True), AfterValidator(check_owner_id)]

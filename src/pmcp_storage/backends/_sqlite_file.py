@@ -16,8 +16,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from pmcp_storage.errors import BackendError
 
@@ -134,26 +133,24 @@ class ConnectionPool:
         # which is polled.
         self.writing = threading.Lock()
 
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection; one that failed, or is left inside a transaction, is closed.
+    def connection(self) -> Loan:
+        """Lend a connection for a `with`; one that failed, or is left inside a transaction, is
+        closed afterwards.
 
-        Raises BackendError after `close`.
+        Entering raises BackendError after `close`.
         """
+        return Loan(self)
+
+    def take(self) -> sqlite3.Connection:
+        """A connection that nobody else uses until it is given back."""
         db = self._take()
-        fit = False
-        try:
-            if db is None:
+        if db is None:
+            try:
                 db = self._open()
-            yield db
-            fit = True
-        except (sqlite3.Error, BackendError):
-            raise
-        except BaseException:
-            fit = True
-            raise
-        finally:
-            self._give_back(db, fit)
+            except BaseException:
+                self.give_back(None, fit=False)
+                raise
+        return db
 
     def _take(self) -> sqlite3.Connection | None:
         with self._lock:
@@ -162,7 +159,7 @@ class ConnectionPool:
             self._busy += 1
             return self._idle.pop() if self._idle else None
 
-    def _give_back(self, db: sqlite3.Connection | None, fit: bool) -> None:
+    def give_back(self, db: sqlite3.Connection | None, *, fit: bool) -> None:
         with self._lock:
             if db is not None:
                 if fit and not db.in_transaction and not self._closed and self._has_room():
@@ -199,6 +196,23 @@ class ConnectionPool:
     def start_anew(self) -> None:
         """In the child, where the threads that held or awaited the locks do not exist."""
         self._start()
+
+
+class Loan:
+    """A connection for the length of a `with`: a class, for a generator costs twice as much."""
+
+    __slots__ = ("_db", "_pool")
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._db = self._pool.take()
+        return self._db
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        fit = kind is None or not issubclass(kind, sqlite3.Error | BackendError)
+        self._pool.give_back(self._db, fit=fit)
 
 
 _pools: weakref.WeakSet[ConnectionPool] = weakref.WeakSet()
