@@ -30,6 +30,7 @@ _GROUPS = (
     "isolation",
     "expiry",
     "cleanup",
+    "zones",
     "errors",
     "corrupt",
     "disclosure",

@@ -6,11 +6,9 @@ Nothing here waits for an expiry of seconds: instants just before and just after
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
@@ -281,43 +279,3 @@ def create_on_an_expired_key(trial: Trial) -> None:
     trial.holds(record, 1)
     trial.lists(owner, record)
     trial.returns(1, trial.backend.count_by_owner, owner)
-
-
-@rule("EXP-13")
-def the_instant_counts(trial: Trial) -> None:
-    """The instant counts, not its notation: an expiry in another UTC offset, and a process in
-    another time zone, expire alike.
-    """
-    for zone in ("UTC0", "WEST+12", "EAST-14"):
-        with local_time_zone(zone):
-            for hours in (-12, 0, 14):
-                expires_by_instant(trial, timezone(timedelta(hours=hours)))
-
-
-def expires_by_instant(trial: Trial, offset: timezone) -> None:
-    owner = trial.owner()
-    soon = datetime.now(UTC) + HOUR / 2
-    live = trial.seed(owner, "live", expires_at=soon.astimezone(offset))
-    gone = trial.seed(owner, "gone", expires_at=past(trial, HOUR / 2).astimezone(offset))
-    trial.backend.cleanup_expired()
-    trial.holds(live, 1)
-    trial.keeps_expiry(live)
-    trial.returns(0, trial.backend.count_by_owner, owner, live_at=soon.astimezone(offset))
-    if not trial.target.native_expiry:
-        trial.absent(owner, gone.task_id)
-
-
-@contextmanager
-def local_time_zone(zone: str) -> Iterator[None]:
-    """This process in another time zone, where the system can do that."""
-    if not hasattr(time, "tzset"):
-        yield
-        return
-    before = os.environ.get("TZ")
-    try:
-        os.environ["TZ"] = zone
-        time.tzset()
-        yield
-    finally:
-        os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
-        time.tzset()

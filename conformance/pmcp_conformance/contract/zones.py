@@ -1,0 +1,61 @@
+"""EXP-13: an expiry is an instant, whatever its notation and wherever the process runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+
+from pmcp_conformance.contract.expiry import HOUR, past
+from pmcp_conformance.rules import rule
+from pmcp_conformance.trace import TracedBackend
+from pmcp_conformance.trial import Trial
+
+
+@rule("EXP-13")
+def the_instant_counts(trial: Trial) -> None:
+    """The instant counts, not its notation: an expiry in another UTC offset, and a process in
+    another time zone, expire alike.
+    """
+    for zone in ("UTC0", "WEST+12", "EAST-14"):
+        with local_time_zone(zone):
+            writer = trial.open("writer") if trial.target.shared else trial.backend
+            for hours in (-12, 0, 14):
+                expires_by_instant(trial, writer, timezone(timedelta(hours=hours)))
+
+
+def expires_by_instant(trial: Trial, writer: TracedBackend, offset: timezone) -> None:
+    """What the writer stores with this offset, another handle sees expire by the instant."""
+    owner = trial.owner()
+    soon = datetime.now(UTC) + HOUR / 2
+    live = trial.record(owner, "live", expires_at=soon.astimezone(offset))
+    gone = trial.record(owner, "gone", expires_at=past(trial, HOUR / 2).astimezone(offset))
+    with trial.premise("CRE-1"):
+        for record in (live, gone):
+            trial.returns(1, writer.create, record)
+    trial.backend.cleanup_expired()
+    trial.holds(live, 1)
+    trial.keeps_expiry(live)
+    trial.returns(0, trial.backend.count_by_owner, owner, live_at=soon.astimezone(offset))
+    if not trial.target.native_expiry:
+        trial.absent(owner, gone.task_id)
+
+
+@contextmanager
+def local_time_zone(zone: str) -> Iterator[None]:
+    """This process in another time zone, where the system can do that, and connections that are
+    opened meanwhile: libpq takes a session's zone from a variable of its own."""
+    if not hasattr(time, "tzset"):
+        yield
+        return
+    before = {name: os.environ.get(name) for name in ("TZ", "PGTZ")}
+    try:
+        os.environ.update(dict.fromkeys(before, zone))
+        time.tzset()
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        time.tzset()
