@@ -68,6 +68,13 @@ def test_a_target_from_a_conftest_is_validated(pytester: pytest.Pytester) -> Non
     assert "unproven: no plant" in verdict
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_tells_how_many_operations_it_took(pytester: pytest.Pytester, workers: str) -> None:
+    project(pytester)
+    result = run(pytester, *ids("GET-1", "DEL-4"), "-n", workers)
+    result.stdout.fnmatch_lines(["mine was called 9 times, 7 by DEL-4, 2 by GET-1"])
+
+
 def test_a_broken_backend_is_named_with_its_rule_and_what_led_there(
     pytester: pytest.Pytester,
 ) -> None:
@@ -83,6 +90,7 @@ def test_a_broken_backend_is_named_with_its_rule_and_what_led_there(
             "*operations, in their order*",
             "*backend.create(record(A, 'task', 'working'*))  # -> 1",
             "*backend.put_if_version(record(A, 'task'*), 1)  # -> 5",
+            "5 operations led there",
             "*pytest -p pmcp_conformance mine::CAS-2",
         ]
     )

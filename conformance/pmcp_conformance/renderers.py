@@ -16,6 +16,8 @@ def failure_text(result: Result, sentence: str, command: str) -> str:
         lines += [f"{result.reason}, on which this rule builds: mend that one first.", ""]
     if result.finding is not None:
         lines += finding_lines(result.finding)
+    if result.calls:
+        lines += [f"{result.calls:,} operations led there", ""]
     lines += ["repeat it with", f"  {command}"]
     return "\n".join(lines)
 
@@ -78,7 +80,16 @@ def verdict_line(target: TargetReport) -> str:
 def closing_lines(report: RunReport) -> Iterator[str]:
     """The verdicts once more, for the end of the output."""
     yield f"contract version {CONTRACT_VERSION}"
+    for target in report.targets.values():
+        if target.calls:
+            yield f"{target.name} was called {target.calls.total():,} times, {most_called(target)}"
     yield from (verdict_line(target) for target in report.targets.values())
+
+
+def most_called(target: TargetReport) -> str:
+    """The rules that take the most operations."""
+    told = [f"{calls:,} by {rule_id}" for rule_id, calls in target.calls.most_common(3)]
+    return ", ".join(told)
 
 
 def worst(report: RunReport) -> Verdict:

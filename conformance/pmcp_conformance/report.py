@@ -89,6 +89,14 @@ class TargetReport:
         return Verdict.CONFORMANT
 
     @property
+    def calls(self) -> Counter[str]:
+        """The operations that each rule took, those of other processes left out."""
+        found = Counter[str]()
+        for rule_id, parts in self._parts.items():
+            found[rule_id] += sum(result.calls for result in parts.values())
+        return +found
+
+    @property
     def ran(self) -> bool:
         """Whether any rule was really checked."""
         outcomes = {r.outcome for parts in self._parts.values() for r in parts.values()}

@@ -51,6 +51,8 @@ class Result:
     part: int = 0
     reason: str = ""
     finding: Finding | None = None
+    calls: int = 0
+    """The operations that it took, those of other processes left out."""
     known: str = ""
     """Why this failure was expected, by the file of known failures."""
 
@@ -82,19 +84,22 @@ def run_rule(rule: Rule, bench: Bench, part: int = 0) -> Result:
 
 
 def _judge(rule: Rule, trial: Trial) -> Result:
-    result = partial(Result, trial.target.name, rule.id)
+    def result(outcome: Outcome, reason: str = "", finding: Finding | None = None) -> Result:
+        calls = trial.watch.calls
+        return Result(trial.target.name, rule.id, outcome, trial.part, reason, finding, calls)
+
     spoilt = True
     try:
         check = partial(rule.check, trial)
         check() if rule.main_thread else trial.watch.carry_out(check)
         spoilt = False
-        return result(Outcome.PASSED, trial.part)
+        return result(Outcome.PASSED)
     except Blocked as blocked:
         reason = f"blocked by {blocked.rule_id}"
-        return result(Outcome.BLOCKED, trial.part, reason, _finding(blocked.cause, trial, rule))
+        return result(Outcome.BLOCKED, reason, _finding(blocked.cause, trial, rule))
     except Exception as error:
         finding = _finding(error, trial, rule)
-        return result(Outcome.FAILED, trial.part, finding.observed, finding)
+        return result(Outcome.FAILED, finding.observed, finding)
     finally:
         trial.end(spoilt=spoilt)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from itertools import count
 from typing import Any, TypeVar
 
@@ -41,6 +42,11 @@ class Watch:
         self._numbers = count()
         self._begun: dict[int, tuple[str, float]] = {}
         self.abandoned = False
+
+    @property
+    def calls(self) -> int:
+        """The operations so far."""
+        return next(copy(self._numbers))
 
     def call(self, name: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call an operation that touches the storage."""
