@@ -438,3 +438,29 @@ def test_handles_that_share_nothing_can_be_conformant(pytester: pytest.Pytester)
     result = run(pytester)
     assert result.ret == pytest.ExitCode.OK
     assert "not shared" in last_verdict(result)
+
+
+HANGING = """
+import threading
+
+class Hanging(InMemoryBackend):
+    def _list_by_owner(self, owner_id, *, limit, after):
+        threading.Event().wait()
+
+Mine.answer_within = 1
+"""
+
+
+def test_what_hangs_again_and_again_is_not_waited_for(pytester: pytest.Pytester) -> None:
+    project(pytester, "Hanging", HANGING)
+    result = run(pytester, "-k", "LIST or GET-1", "--pmcp-seed", "7")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "  LIST-1 fails: *",
+            "    expected an answer from list_by_owner within 3 s",
+            "    observed none: it hangs",
+            "  * rules could not run: operations hang in 3 rules already: mend those first",
+            "*pytest -p pmcp_conformance --pmcp-seed 7 mine::LIST-1",
+        ]
+    )

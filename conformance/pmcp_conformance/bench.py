@@ -32,6 +32,8 @@ class Bench:
         self.target = target
         self.seed = seed
         self.owners: list[str] = []
+        self.hangs = 0
+        """The rules in which an operation did not return."""
         self._ledger = ledger
         self._handle: StorageBackend | None = None
         self._nursery: Nursery | None = None

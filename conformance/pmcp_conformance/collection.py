@@ -103,7 +103,8 @@ def items_of(
     collector.known = known
     named = session.config.getoption("pmcp_backends")
     options = "".join(f" --pmcp-backend {shlex.quote(backend)}" for backend in named)
-    collector.command = f"pytest -p pmcp_conformance{options}"
+    seed = f" --pmcp-seed {bench.seed}" if bench.seed else ""
+    collector.command = f"pytest -p pmcp_conformance{options}{seed}"
     return list(collector.collect())
 
 

@@ -14,6 +14,9 @@ from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Blocked, Violation
 
 
+_HANGS = 3
+
+
 class Outcome(StrEnum):
     """What became of a rule."""
 
@@ -69,18 +72,26 @@ class Result:
 
 
 def run_rule(rule: Rule, bench: Bench, part: int = 0) -> Result:
-    """Check one rule, clean up after it, and say what came of it."""
+    """Check one rule, clean up after it, and say what came of it.
+
+    Where several rules have hung already, no more are tried: each costs a minute or so.
+    """
     target = bench.target
     if reason := rule.not_applicable(target):
         return Result(target.name, rule.id, Outcome.NOT_APPLICABLE, part, reason)
     if reason := rule.unproven(target):
         return Result(target.name, rule.id, Outcome.UNPROVEN, part, reason)
+    if bench.hangs >= _HANGS:
+        reason = f"operations hang in {bench.hangs} rules already: mend those first"
+        return Result(target.name, rule.id, Outcome.NOT_RUN, part, reason)
     try:
         trial = Trial(bench, part)
     except Exception as error:
         reason = f"open() failed with {type(error).__name__}: {error}"
         return Result(target.name, rule.id, Outcome.NOT_RUN, part, reason)
-    return _judge(rule, trial)
+    result = _judge(rule, trial)
+    bench.hangs += trial.watch.abandoned
+    return result
 
 
 def _judge(rule: Rule, trial: Trial) -> Result:

@@ -112,7 +112,7 @@ def _version_fault(operation: Operation) -> Violation | None:
 
 def name(operation: Operation) -> str:
     """The operation within a sentence."""
-    return f"the {operation.kind} of client {operation.client}"
+    return f"the {operation.name} of client {operation.client}"
 
 
 def told(operation: Operation) -> str:

@@ -36,7 +36,8 @@ class Operation:
     `expected` is the version that a cas expects. `version` is the version that a write returned,
     that a get read, or that a conflict reported (None where it did not say). `wid` is the write
     id within the value that a create, put or cas writes, different for every one of them; `rwid`
-    is the write id within the value that a get read.
+    is the write id within the value that a get read. A get that is `listed` is one entry of a
+    listing, or what a listing did not have.
 
     Raises TypeError and ValueError, naming the field, for an operation that cannot be one.
     """
@@ -51,11 +52,17 @@ class Operation:
     version: int | None = None
     wid: str | None = None
     rwid: str | None = None
+    listed: bool | None = None
 
     def __post_init__(self) -> None:
         _check_types(self)
         if fault := _outcome_fault(self) or _time_fault(self) or _missing_field(self):
             raise ValueError(fault)
+
+    @property
+    def name(self) -> str:
+        """What to call it in a text for people."""
+        return "listing" if self.listed else self.kind
 
     @property
     def end(self) -> float:
@@ -149,6 +156,7 @@ _TYPES = {
     "version": (int, type(None)),
     "wid": (str, type(None)),
     "rwid": (str, type(None)),
+    "listed": (bool, type(None)),
 }
 
 

@@ -45,7 +45,7 @@ def _milliseconds(instant: int | None, start: int) -> str:
 def _asked(operation: Operation) -> str:
     if operation.kind == "cas":
         return f"cas {operation.expected} -> {operation.wid}"
-    return f"{operation.kind} {operation.wid or ''}".rstrip()
+    return f"{operation.name} {operation.wid or ''}".rstrip()
 
 
 def _answered(operation: Operation) -> str:
