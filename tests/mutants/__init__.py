@@ -41,6 +41,8 @@ _MODULES = (
     "resources",
     "model",
     "concurrency",
+    "visibility",
+    "contention",
     "processes",
     "durability",
     "network",

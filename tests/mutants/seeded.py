@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mutants import _DOCSTRING, Mutant, concurrency, durability, processes
+from mutants import (
+    _DOCSTRING,
+    Mutant,
+    concurrency,
+    contention,
+    durability,
+    processes,
+    visibility,
+)
 from mutants.run import run_parts
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.bench import Bench
@@ -15,7 +23,7 @@ from pmcp_conformance.run import Result
 
 def mutants() -> list[Mutant]:
     """The mutants of CON and DUR, in the order of the modules and of their lines."""
-    modules = (concurrency, processes, durability)
+    modules = (concurrency, visibility, contention, processes, durability)
     kinds = [kind for module in modules for kind in own_classes(module.__name__, vars(module))]
     found = [(kind, _DOCSTRING.fullmatch(kind.__doc__ or "")) for kind in kinds]
     return [Mutant(kind, match[1], " ".join(match[2].split())) for kind, match in found if match]

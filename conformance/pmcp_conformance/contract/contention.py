@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 from pmcp_conformance.contract.concurrency import (
     CONTENDERS,
@@ -13,11 +15,14 @@ from pmcp_conformance.contract.concurrency import (
 )
 from pmcp_conformance.race import together
 from pmcp_conformance.rules import rule
+from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 from pmcp_storage import (
+    AlreadyExistsError,
     BackendError,
     ConcurrentModificationError,
+    NotFoundError,
     OutcomeUnknownError,
     StorageBackend,
 )
@@ -82,8 +87,28 @@ def contention_makes_progress(trial: Trial) -> None:
     """Contention makes progress: 8 contenders finish 5 optimistic increments each within a bounded
     number of attempts.
     """
+    handles = [trial.backend, *([trial.open()] if trial.target.shared else [])]
+    for refused, writer in product(handles, handles):
+        refusals_bar_nobody(trial, refused, writer)
     for number in range(3 if trial.is_fast else 1):
         race_of_incrementers(trial, 12 + number)
+
+
+def refusals_bar_nobody(trial: Trial, handle: TracedBackend, writer: TracedBackend) -> None:
+    """Whatever has been refused to one handle, the next write of one succeeds.
+
+    A lock that a refusal leaves taken is found by this without any race.
+    """
+    owner = trial.owner()
+    record, absent = trial.seed(owner), trial.record(owner, "absent")
+    refusals: list[tuple[type[Exception], Callable[[], object]]] = [
+        (ConcurrentModificationError, partial(handle.put_if_version, record, 99)),
+        (NotFoundError, partial(handle.put_if_version, absent, 1)),
+        (AlreadyExistsError, partial(handle.create, record)),
+    ]
+    for version, (error, call) in enumerate(refusals, start=1):
+        trial.raises(error, call)
+        trial.returns(version + 1, writer.put_if_version, trial.record(owner), version)
 
 
 def race_of_incrementers(trial: Trial, seed: int) -> None:

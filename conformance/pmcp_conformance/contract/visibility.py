@@ -10,13 +10,11 @@ from typing import Any
 
 from pmcp_conformance.contract.concurrency import (
     ROUNDS,
-    Call,
-    Pair,
     check_counter,
     check_one_winner,
-    crossings,
     raise_unexpected,
 )
+from pmcp_conformance.crossing import Call, Pair, crossed
 from pmcp_conformance.processes import increment
 from pmcp_conformance.race import Attempt, together
 from pmcp_conformance.rules import rule
@@ -84,7 +82,7 @@ def processes_see_each_other(trial: Trial) -> None:
         key = f"round {number}"
         trial.seed(owner, key)
         attempts = swap_against(trial, child, owner, key)
-        check_one_winner(trial, attempts)
+        check_one_winner(attempts)
         found = trial.backend.get(owner, key)
         trial.expect(found.version == 2, f"version 2 of {key}", f"version {found.version}")
     trial.returns(True, from_child, trial, child, "delete", owner, "task")
@@ -195,8 +193,7 @@ def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
 
     pairs: list[Pair] = [with_a_delete, lambda _: (listing, write), lambda _: (write, listing)]
     for pair in pairs:
-        for _, attempts in crossings(trial, pair):
-            raise_unexpected(attempts)
+        crossed(trial, pair, lambda _, attempts: raise_unexpected(attempts))
 
 
 def pages(handle: StorageBackend, owner: str) -> list[Any]:
