@@ -10,21 +10,25 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from pmcp_conformance.preemption import backend_files
 from pmcp_storage import StorageBackend
 
-_LOOK = 0.0005
+_LOOK = 0.0003
 """Seconds between two looks at whoever has the turn."""
 
-_LOOKS = 40
+_LOOKS = 60
 _ASLEEP = 3
 """Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
 that the other one holds."""
+
+_TIMES = 3
+"""Of a line that runs again and again; the fourth time shows nothing new."""
 
 Call = Callable[[], object]
 OnLine = Callable[[FrameType], object]
@@ -176,13 +180,16 @@ def place(frame: FrameType) -> str:
 
 
 def at_line(number: int, act: OnLine) -> OnLine:
-    """What does something once: at the line of that number, from 1 on."""
-    lines = 0
+    """What does something once: at the line of that number, from 1 on, in the order in which they
+    run. A line of a loop counts its first times only."""
+    lines, times = 0, Counter[tuple[CodeType, int]]()
 
     def on_line(frame: FrameType) -> None:
         nonlocal lines
-        lines += 1
-        if lines == number:
+        here = (frame.f_code, frame.f_lineno)
+        times[here] += 1
+        lines += times[here] <= _TIMES
+        if lines == number and times[here] <= _TIMES:
             act(frame)
 
     return on_line
