@@ -15,9 +15,9 @@ from pmcp_conformance.contract.concurrency import (
     raise_unexpected,
 )
 from pmcp_conformance.crossing import Call, Pair, crossed
-from pmcp_conformance.processes import increment
 from pmcp_conformance.race import Attempt, together
 from pmcp_conformance.rules import rule
+from pmcp_conformance.servant import increment
 from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
