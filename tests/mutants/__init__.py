@@ -45,6 +45,7 @@ _MODULES = (
     "contention",
     "processes",
     "durability",
+    "kills",
     "network",
 )
 

@@ -11,6 +11,7 @@ from mutants import (
     concurrency,
     contention,
     durability,
+    kills,
     processes,
     visibility,
 )
@@ -23,7 +24,7 @@ from pmcp_conformance.run import Result
 
 def mutants() -> list[Mutant]:
     """The mutants of CON and DUR, in the order of the modules and of their lines."""
-    modules = (concurrency, visibility, contention, processes, durability)
+    modules = (concurrency, visibility, contention, processes, durability, kills)
     kinds = [kind for module in modules for kind in own_classes(module.__name__, vars(module))]
     found = [(kind, _DOCSTRING.fullmatch(kind.__doc__ or "")) for kind in kinds]
     return [Mutant(kind, match[1], " ".join(match[2].split())) for kind, match in found if match]
