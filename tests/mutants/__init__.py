@@ -42,10 +42,12 @@ _MODULES = (
     "model",
     "concurrency",
     "visibility",
+    "listing_races",
     "contention",
     "processes",
     "durability",
     "kills",
+    "leftovers",
     "network",
 )
 

@@ -1,243 +1,155 @@
-"""Mutants of DUR-4 to DUR-6: what a process finds that opens storage, after a kill or as the first."""
+"""Mutants of DUR-2: what a kill destroys, though it was acknowledged."""
 
 from __future__ import annotations
 
 import json
-import os
 import time
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from mutants._files import FileStorage, written
-from mutants.durability import DurableTarget
-from pmcp_storage import BackendError, InMemoryBackend
+from mutants._files import Files, FileStorage, parsed, written
+from mutants.durability import Buffered, DurableTarget
+from pmcp_storage import BackendError
 from pmcp_storage.backends.memory import Key, Row
 
 
-class LockFile:
-    """A lock that is held for as long as its file exists."""
+class WrittenLater(Buffered):
+    """Writes what has been acknowledged for three milliseconds."""
 
-    def __init__(self, path: Path, patience: float) -> None:
-        self._path = path
-        self._patience = patience
+    written_at = 0.0
 
-    def __enter__(self) -> None:
-        deadline = time.monotonic() + self._patience
-        while time.monotonic() < deadline:
-            try:
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                time.sleep(0.0002)
-            else:
-                return
-        raise BackendError("the storage is locked")
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink()
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now - self.written_at < 0.003:
+            return False
+        self.written_at = now
+        return True
 
 
-class LockedByAFile(FileStorage):
-    """Guarded by a lock file, for which it waits a little."""
+class WritesBehind(DurableTarget):
+    """breaks DUR-2: a write is acknowledged at once and written some milliseconds later."""
 
-    patience = 0.05
+    storage = WrittenLater
+
+
+class WrittenByBytes(Buffered):
+    """Leaves it to a buffer of 8 KB when to write."""
+
+    def due(self) -> bool:
+        return sum(len(row.data) for row in self.rows.pending.values() if row) > 8_192
+
+
+class LogStaysUnflushed(DurableTarget):
+    """breaks DUR-2: writes go through the buffer of a file object, which nobody flushes before the
+    acknowledgement.
+    """
+
+    storage = WrittenByBytes
+
+
+class CommitForgotten(DurableTarget):
+    """breaks DUR-2: a handle's writes are one transaction that nobody commits: the handle itself
+    sees them, and after a kill nobody does.
+    """
+
+    storage = Buffered
+
+
+class OneFile(Files):
+    """All rows in one file."""
+
+    def everything(self) -> Iterator[tuple[Key, Row]]:
+        try:
+            text = (self.folder / "store").read_text()
+        except FileNotFoundError:
+            return
+        try:
+            yield from map(parsed, json.loads(text))
+        except ValueError as error:
+            raise BackendError("the store is damaged") from error
+
+    def __contains__(self, key: object) -> bool:
+        return key in dict(self.everything())
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        return dict(self.everything()).get(key, default)
+
+    def of(self, owner_id: str) -> list[tuple[Key, Row]]:
+        return sorted(
+            (entry for entry in self.everything() if entry[0][0] == owner_id), reverse=True
+        )
+
+
+class OneFileStorage(FileStorage):
+    """Truncates and rewrites its file with every write."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.lock = LockFile(folder / "lock", self.patience)
-
-
-class LockFileStays(DurableTarget):
-    """breaks DUR-4: the lock is a file that whoever was killed leaves behind."""
-
-    storage = LockedByAFile
-
-
-class LockedForEver(LockedByAFile):
-    """Waits for the lock file to disappear, however long that takes."""
-
-    patience = 1e9
-
-
-class WaitsForTheDead(DurableTarget):
-    """breaks DUR-4: the next process waits for ever for the lock of one that was killed."""
-
-    storage = LockedForEver
-    answer_within = 0.2
-
-
-class OneScratchFile(FileStorage):
-    """Prepares a file in a scratch file, of which there must be none yet."""
-
-    def replace(self, path: Path, text: str) -> None:
-        scratch = path.with_suffix(".new")
-        try:
-            with scratch.open("x") as file:
-                file.write(text)
-        except FileExistsError as error:
-            raise BackendError("somebody else is writing") from error
-        scratch.replace(path)
-
-
-class ScratchFileStays(DurableTarget):
-    """breaks DUR-4: a half-written scratch file is taken for another writer's, so that its record
-    can never be written again.
-    """
-
-    storage = OneScratchFile
-
-
-class Journalled(FileStorage):
-    """Notes each write in a journal, its length and then its text, and reads that when opened."""
-
-    def initialize(self) -> None:
-        super().initialize()
-        journal = self.folder / "journal"
-        for line in journal.read_text().splitlines() if journal.exists() else []:
-            length, _, text = line.partition(" ")
-            if int(length) != len(text):
-                raise BackendError("the journal is damaged")
+        self.rows = OneFile(folder)
 
     def write(self, key: Key, row: Row) -> None:
-        text = written(key, row)
-        with (self.folder / "journal").open("a", buffering=1) as journal:
-            journal.write(f"{len(text)} ")
-            journal.flush()
-            journal.write(text + "\n")
-        super().write(key, row)
-
-
-class HalfALineIsFatal(DurableTarget):
-    """breaks DUR-4: the storage does not open when the last line of its journal is incomplete."""
-
-    storage = Journalled
-
-
-class Indexed(FileStorage):
-    """An index of its own for listings."""
-
-    def entry(self, key: Key) -> Path:
-        return self.rows.path(key).with_suffix(".entry")  # type: ignore[no-any-return]
-
-    def write(self, key: Key, row: Row) -> None:
-        super().write(key, row)
-        self.entry(key).write_text(json.dumps(key))
+        self.dump({**dict(self.rows.everything()), key: row})
 
     def remove(self, key: Key) -> bool:
-        found = super().remove(key)
-        self.entry(key).unlink(missing_ok=True)
+        rows = dict(self.rows.everything())
+        found = rows.pop(key, None) is not None
+        self.dump(rows)
         return found
 
-    def indexed(self, owner_id: str) -> list[Key]:
-        paths = self.rows.path((owner_id, "")).parent.glob("*.entry")
-        return sorted((tuple(json.loads(path.read_text())) for path in paths), reverse=True)
+    def dump(self, rows: dict[Key, Row]) -> None:
+        with (self.folder / "store").open("w") as file:
+            json.dump([written(key, row) for key, row in rows.items()], file)
 
 
-class CountsTheIndex(InMemoryBackend):
-    """Counts what the index holds."""
+class RewritesTheStore(DurableTarget):
+    """breaks DUR-2: every write truncates the one file of the store and writes it anew."""
 
-    _storage: Indexed
-
-    def _count_by_owner(
-        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
-    ) -> int:
-        with self._storage.lock:
-            return len(self._storage.indexed(owner_id))
+    storage = OneFileStorage
 
 
-class DeletesThenUnlists(DurableTarget):
-    """breaks DUR-5: a delete removes the record, then its entry in the index: two statements
-    without a transaction.
+class InPlace(FileStorage):
+    """Truncates a record's file and writes it."""
+
+    def replace(self, path: Path, text: str) -> None:
+        path.write_text(text)
+
+
+class RewritesTheFile(DurableTarget):
+    """breaks DUR-2: a record's file is truncated and written instead of being replaced."""
+
+    storage = InPlace
+
+
+class TwoFiles(Files):
+    """Rows whose version stands in a file of its own."""
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        row = super().get(key)
+        if row is None:
+            return default
+        return row._replace(version=int(self.path(key).with_suffix(".version").read_text()))
+
+
+class TwoFilesStorage(FileStorage):
+    """Replaces the record's file, then the version's."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rows = TwoFiles(folder)
+
+    def write(self, key: Key, row: Row) -> None:
+        version = self.rows.path(key).with_suffix(".version")
+        if not version.exists():
+            version.parent.mkdir(exist_ok=True)
+            self.replace(version, "1")
+        super().write(key, row)
+        self.replace(version, str(row.version))
+
+
+class RecordThenVersion(DurableTarget):
+    """breaks DUR-2: record and version are stored one after the other, without a transaction: a
+    kill leaves the new record at the old version.
     """
 
-    storage = Indexed
-    backend = CountsTheIndex
-
-
-class CleansThenUnlists(Indexed):
-    """Removes all expired records, then their entries in the index."""
-
-    def remove(self, key: Key) -> bool:
-        self.entry(key).unlink(missing_ok=True)
-        return FileStorage.remove(self, key)
-
-    def remove_expired(self, now: datetime) -> int:
-        rows = list(self.rows.everything())
-        expired = [key for key, row in rows if row.expires_at and row.expires_at <= now]
-        removed = sum(FileStorage.remove(self, key) for key in expired)
-        for key in expired:
-            self.entry(key).unlink(missing_ok=True)
-        return removed
-
-
-class CleanupInTwoSteps(DurableTarget):
-    """breaks DUR-5: cleanup_expired removes the expired records and then unlists them; a kill in
-    between leaves entries without records.
-    """
-
-    storage = CleansThenUnlists
-    backend = CountsTheIndex
-
-
-class MadeOnce(FileStorage):
-    """Its schema is a folder with a file in it."""
-
-    @property
-    def schema(self) -> Path:
-        return self.folder / "schema"
-
-
-class SchemaMadeTwice(MadeOnce):
-    """Creates the schema if it has looked and there was none."""
-
-    def initialize(self) -> None:
-        if not self.schema.exists():
-            self.folder.mkdir()
-            self.schema.write_text("1")
-
-
-class SecondOpenerFails(DurableTarget):
-    """breaks DUR-6: the first opening looks whether there is a schema and creates it without IF
-    NOT EXISTS; the second process fails with "already exists".
-    """
-
-    storage = SchemaMadeTwice
-
-
-class SchemaHalfMade(MadeOnce):
-    """Takes a folder for storage that is set up."""
-
-    def initialize(self) -> None:
-        try:
-            self.folder.mkdir()
-        except FileExistsError:
-            if self.schema.exists():
-                return
-            raise BackendError("this is no storage: it has no schema") from None
-        self.schema.write_text("1")
-
-
-class SecondOpenerIsTooEarly(DurableTarget):
-    """breaks DUR-6: the schema is created in two steps, and a process that comes in between finds
-    half of it.
-    """
-
-    storage = SchemaHalfMade
-
-
-class Clearing(MadeOnce):
-    """Clears the place where it creates its schema."""
-
-    def initialize(self) -> None:
-        super().initialize()
-        if not self.schema.exists():
-            for path in self.folder.glob("*/*.json"):
-                path.unlink()
-            self.schema.write_text("1")
-
-
-class SecondOpenerClears(DurableTarget):
-    """breaks DUR-6: both processes find no schema, and the slower one drops what the faster one has
-    written already before it creates its own.
-    """
-
-    storage = Clearing
+    storage = TwoFilesStorage

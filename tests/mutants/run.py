@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,13 +46,16 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
     level, handlers = root.level, list(root.handlers)
     signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
     target = mutant.target()
-    target.prepare()
-    bench = Bench(target)
     try:
-        yield bench
+        with scratch_folder():
+            target.prepare()
+            bench = Bench(target)
+            try:
+                yield bench
+            finally:
+                bench.close()
+                target.dispose()
     finally:
-        bench.close()
-        target.dispose()
         os.environ.clear()
         os.environ.update(environment)
         root.handlers[:] = handlers
@@ -59,3 +63,15 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
         for number, handler in signals.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[None]:
+    """Temporary files that are made in here do not outlast it, such as saved histories."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="pmcp-mutant-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before

@@ -8,9 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
+from pmcp_conformance.crash import (
+    at_each_line,
+    check_survivors,
+    drawn_plan,
+    heard_until,
+    kill_while_writing,
+)
 from pmcp_conformance.crossing import told
 from pmcp_conformance.processes import Child
 from pmcp_conformance.rules import rule
@@ -22,14 +30,9 @@ from pmcp_storage import NotFoundError, StorageError, TaskRecord
 ROUNDS = 14
 """A store that survives three kills in five is then missed once in a thousand runs."""
 
-_MOST_LINES = 120
-"""An opening and an operation have fewer lines than this; more are tried on so many."""
 
 _LONGEST = 0.03
 """Seconds after its first acknowledgement until a writer is killed at the latest."""
-
-State = tuple[int, int] | None
-"""What a key holds: the mark of its record, and its version."""
 
 
 @rule("DUR-1", facts=("durable", "shared"))
@@ -56,27 +59,18 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     """Every write and delete acknowledged before a kill -9 holds afterwards; one that was not
     acknowledged is there wholly or not at all.
     """
+    for method in ("put_if_version", "delete"):
+        at_each_line(trial, partial(survives_a_kill_at, trial, method))
     random = Random(trial.seed_number)
     for number in range(ROUNDS):
         owner = trial.owner()
         plan = drawn_plan(trial, owner, random)
         heard = kill_while_writing(trial.child(), plan, random.uniform(0, _LONGEST))
-        check_survivors(trial, owner, plan, heard, f"in round {number}")
-    for method in ("put_if_version", "delete"):
-        for line in lines(trial):
-            if not survives_a_kill_at(trial, line, method):
-                break
+        with told(f"after the kill in round {number}"):
+            check_survivors(trial, owner, plan, heard)
 
 
-def lines(trial: Trial) -> range:
-    """Numbers of the lines at which a process is to be killed, or stopped, one after the other.
-
-    Where something else than Python code decides, kills at random are all there is.
-    """
-    return range(1, _MOST_LINES + 1 if trial.is_fast else 1)
-
-
-def survives_a_kill_at(trial: Trial, line: int, method: str) -> bool:
+def survives_a_kill_at(trial: Trial, method: str, line: int) -> bool:
     """Kill a process at that line of an operation on a record that it has written; False if the
     operation has fewer lines."""
     owner, child = trial.owner(), trial.child()
@@ -85,112 +79,9 @@ def survives_a_kill_at(trial: Trial, line: int, method: str) -> bool:
     heard = [("done", 0, child.call("put", first))]
     died_at = child.dies(line, method, *last)
     heard.append(("begins", 1, "killed") if died_at else ("done", 1, "acknowledged"))
-    where = f"at {died_at}" if died_at else "after its end"
-    check_survivors(trial, owner, [("put", (first,)), (method, last)], heard, where)
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
+        check_survivors(trial, owner, [("put", (first,)), (method, last)], heard)
     return bool(died_at)
-
-
-def drawn_plan(trial: Trial, owner: str, random: Random) -> list[Any]:
-    """Writes and deletes on a few keys, more of them than there will be time for."""
-    plan: list[Any] = []
-    for _ in range(300):
-        key = f"k{random.randrange(4)}"
-        if random.random() < 0.2:
-            plan.append(("delete", (owner, key)))
-        else:
-            size = random.choice((10, 10, 2_000))
-            variables = {"mark": len(plan), "fill": "x" * size}
-            plan.append(("put", (trial.record(owner, key, variables=variables),)))
-    return plan
-
-
-def kill_while_writing(child: Child, plan: list[Any], delay: float, step: int = 0) -> list[Any]:
-    """Let the child carry out the plan and kill it that many seconds after it has acknowledged
-    that step; what it told before and while it died."""
-    heard = heard_until(child, plan, "done", step)
-    heard += child.answers(within=delay)
-    child.kill()
-    return [*heard, *child.rest()]
-
-
-def heard_until(child: Child, plan: list[Any], kind: str, number: int) -> list[Any]:
-    """Let the child carry out the plan; what it tells until a step of it begins, or is done."""
-    child.send("write_on", plan)
-    heard = []
-    for message in child.answers(within=30.0):
-        heard.append(message)
-        if message[0] == "failed":
-            raise message[2]
-        if message[:2] == (kind, number):
-            break
-    return heard
-
-
-def check_survivors(
-    trial: Trial, owner: str, plan: list[Any], heard: list[Any], where: str
-) -> None:
-    """What is stored is what was acknowledged, with or without the step that was under way."""
-    acknowledged = [n for kind, n, _ in heard if kind == "done"]
-    begun = [n for kind, n, _ in heard if kind == "begins"]
-    after, under_way = replay(plan, acknowledged), replay(plan, [*acknowledged, *begun[-1:]])
-    if begun and begun[-1] in acknowledged:
-        # The next step may have begun without a word of it having come through.
-        under_way = replay(plan, [*acknowledged, begun[-1] + 1])
-    for key in sorted({task_of(step) for step in plan}):
-        found = stored(trial, owner, key)
-        if found not in (after.get(key), under_way.get(key)):
-            raise Violation(
-                f"{key} as acknowledged: {said(after.get(key))}"
-                + (f", or {said(under_way.get(key))}" if after != under_way else ""),
-                f"after the kill {where}: {said(found)}",
-                [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard[-8:]],
-            )
-        go_on(trial, owner, key, (after.get(key), under_way.get(key)))
-
-
-def task_of(step: Any) -> str:
-    """The task that a step of a plan writes or deletes."""
-    method, args = step
-    task_id: str = args[1] if method == "delete" else args[0].task_id
-    return task_id
-
-
-def replay(plan: list[Any], steps: list[int]) -> dict[str, State]:
-    """What the keys hold after these steps of the plan."""
-    held: dict[str, State] = {}
-    for number in dict.fromkeys(steps):
-        if number >= len(plan):
-            continue
-        task_id, (method, args) = task_of(plan[number]), plan[number]
-        before = held.pop(task_id, None)
-        if method != "delete":
-            version = 1 if before is None else before[1] + 1
-            held[task_id] = (args[0].variables["mark"], version)
-    return held
-
-
-def stored(trial: Trial, owner: str, key: str) -> State:
-    """What the key holds now."""
-    try:
-        found = trial.backend.get(owner, key)
-    except NotFoundError:
-        return None
-    return (found.record.variables["mark"], found.version)
-
-
-def said(state: State) -> str:
-    return "absent" if state is None else f"the record of step {state[0]} at version {state[1]}"
-
-
-def go_on(trial: Trial, owner: str, key: str, states: tuple[State, State]) -> None:
-    """The next write continues the versions.
-
-    In a storage with a server the step that was under way may arrive after the kill.
-    """
-    expected = {1 if state is None else state[1] + 1 for state in states}
-    version = trial.backend.put(trial.record(owner, key))
-    told = " or ".join(map(str, sorted(expected)))
-    trial.expect(version in expected, f"put returns {told}", f"it returned {short(version)}")
 
 
 @rule("DUR-3", facts=("durable", "shared"))
@@ -211,24 +102,31 @@ def versions_continue(trial: Trial) -> None:
 @rule("DUR-4", facts=("durable", "interprocess"))
 def opening_after_a_kill(trial: Trial) -> None:
     """The storage opens after a kill at any moment, and no stale lock stops the next process."""
-    random = Random(trial.seed_number + 4)
     owner = trial.owner()
+    at_each_line(trial, partial(works_after_a_kill_at, trial, owner))
+    random = Random(trial.seed_number + 4)
     for number in range(6):
         records = [long_record(trial, owner) for n in range(200)]
         plan = [("put", (record,)) for record in records]
         kill_while_writing(trial.child(), plan, random.uniform(0, _LONGEST), (0, 40)[number % 2])
         works(trial, trial.child().call, owner, f"next {number}")
-    for line in lines(trial):
-        died_at = trial.child().dies(line, "put", long_record(trial, owner))
-        with told(died_at and f"after another process was killed at {died_at}"):
-            opened_anew_works(trial, owner, f"after line {line}")
-        if not died_at:
-            break
+
+
+def works_after_a_kill_at(trial: Trial, owner: str, line: int) -> bool:
+    """Kill a process at that line of opening and a write; False if they have fewer lines."""
+    died_at = trial.child().dies(line, "put", long_record(trial, owner))
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
+        opened_anew_works(trial, owner, f"after line {line}")
+    return bool(died_at)
 
 
 def opened_anew_works(trial: Trial, owner: str, key: str) -> None:
     """A handle that is opened now can write."""
-    handle = trial.open(key)
+    try:
+        handle = trial.open(key)
+    except StorageError as error:
+        observed = f"raised {type(error).__name__}: {error}"
+        raise Violation("the storage opens", observed) from error
     works(trial, lambda method, *args: getattr(handle, method)(*args), owner, key)
     handle.close()
 
@@ -258,6 +156,7 @@ def all_agree_after_a_kill(trial: Trial) -> None:
     """After a kill inside a delete or a cleanup get, listing and count agree."""
     random = Random(trial.seed_number + 5)
     ids = [f"t{n:02}" for n in range(12)]
+    at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"))
     for _ in range(8):
         owner = trial.owner()
         for task_id in ids:
@@ -265,14 +164,11 @@ def all_agree_after_a_kill(trial: Trial) -> None:
         kill_inside_a_delete(trial.child(), [("delete", (owner, t)) for t in ids], random)
         check_agreement(trial, owner, ids)
     if not trial.target.native_expiry:
+        at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"))
         agree_after_a_killed_cleanup(trial, ids, random)
-    for method in ("delete", *(() if trial.target.native_expiry else ("cleanup_expired",))):
-        for line in lines(trial):
-            if not agree_after_a_kill_at(trial, line, method, ids[:3]):
-                break
 
 
-def agree_after_a_kill_at(trial: Trial, line: int, method: str, ids: list[str]) -> bool:
+def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, line: int) -> bool:
     """Kill a process at that line of a delete or a cleanup; False if it has fewer lines."""
     owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
     for task_id in ids:
@@ -281,7 +177,7 @@ def agree_after_a_kill_at(trial: Trial, line: int, method: str, ids: list[str]) 
     child = trial.child()
     child.call("count_by_owner", owner)  # whatever opening does is then done
     died_at = child.dies(line, method, *args)
-    with told(died_at and f"after a process was killed at {died_at}"):
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
         check_agreement(trial, owner, ids)
     return bool(died_at)
 
@@ -350,6 +246,7 @@ def is_found(trial: Trial, owner: str, task_id: str) -> bool:
 def simultaneous_first_opening(trial: Trial) -> None:
     """Two processes that open fresh storage at the same time both work."""
     children = [trial.child(), trial.child()]
+    at_each_line(trial, partial(opened_in_between, trial, children))
     for number in range(10 if trial.is_fast else 6):
         token = trial.fresh_token()
         records = [trial.record("owner", f"of {n} in round {number}") for n in (0, 1)]
@@ -362,10 +259,6 @@ def simultaneous_first_opening(trial: Trial) -> None:
             trial.returns(1, child.answer)
         for child in children:
             read_both(trial, child, records)
-
-    for line in lines(trial):
-        if not opened_in_between(trial, children, line):
-            break
 
 
 def opened_in_between(trial: Trial, children: list[Child], line: int) -> bool:
@@ -394,4 +287,8 @@ def opened_in_between(trial: Trial, children: list[Child], line: int) -> bool:
 
 def read_both(trial: Trial, child: Child, records: list[TaskRecord]) -> None:
     for record in records:
-        trial.same_entry(child.call("get", record.owner_id, record.task_id), record, 1)
+        try:
+            found = child.call("get", record.owner_id, record.task_id)
+        except NotFoundError as error:
+            raise Violation("both processes find what either has written", str(error)) from error
+        trial.same_entry(found, record, 1)
