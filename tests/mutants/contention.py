@@ -55,6 +55,10 @@ class RefusalsKeepTheLock(MutantTarget):
     backend = Forgetful
     answer_within = 0.1
 
+    def dispose(self) -> None:
+        vars(self._storage)["writers"].release()  # so that whoever still waits comes to an end
+        super().dispose()
+
 
 class Locked(InMemoryBackend):
     """Marks a record as taken while it writes it, and forgets the mark when it refuses a write."""

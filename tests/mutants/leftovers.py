@@ -64,6 +64,11 @@ class WaitsForTheDead(DurableTarget):
     storage = LockedForEver
     answer_within = 0.2
 
+    def dispose(self) -> None:
+        # Whoever still waits finds no place for a lock, rather than one in a half-removed folder.
+        self._folder = self.folder.rename(self.folder.with_suffix(".gone"))
+        super().dispose()
+
 
 class OneScratchFile(FileStorage):
     """Prepares a file in a scratch file, of which there must be none yet."""

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,6 +46,7 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
     environment, root = dict(os.environ), logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    threads = set(threading.enumerate())
     target = mutant.target()
     try:
         with scratch_folder():
@@ -56,6 +58,8 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
                 bench.close()
                 target.dispose()
     finally:
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(1.0)  # one that hung until its target was disposed of
         os.environ.clear()
         os.environ.update(environment)
         root.handlers[:] = handlers
