@@ -179,10 +179,11 @@ class Child:
         The lines of opening count, too, if it has not yet called any. Raises what the call raises.
         """
         self.send("step", line, True, [(method, args)])
+        self._asked = method
         died_at = self.stopped()
         if died_at:
-            self._ended = True
             list(self.rest())
+            self.close()
         else:
             self.answer()
         return died_at
