@@ -1,17 +1,17 @@
 """CON: what many threads, handles and processes do at the same time.
 
-A BackendError counts as not applied, an OutcomeUnknownError as unknown. Races are directed first,
-with barriers and a bounded number of operations; random histories come last.
+A BackendError counts as not applied, an OutcomeUnknownError as unknown. Two calls that meet at each
+line of the backend's code come first: a failure then names the line. Races of many threads with a
+bounded number of operations follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from random import Random
 
-from pmcp_conformance.crossing import Call, crossed, crossed_in_turns
-from pmcp_conformance.race import Attempt, Client, History, explained, together
+from pmcp_conformance.crossing import Call, crossed_in_turns
+from pmcp_conformance.race import Attempt, explained, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
@@ -54,14 +54,14 @@ def one_swap_wins(trial: Trial) -> None:
         trial.seed(owner, key)
         return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
 
+    crossed_in_turns(
+        trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
+    )
     for number in range(ROUNDS if trial.is_fast else 3 * ROUNDS):
         calls = swaps(f"round {number}")
         attempts = contend(trial, number, calls)
         check_one_winner(attempts)
         holds_a_winner(trial, calls, attempts, 2)
-    crossed_in_turns(
-        trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
-    )
 
 
 def holds_a_winner(
@@ -113,10 +113,10 @@ def puts_share_out_versions(trial: Trial) -> None:
     def puts(key: str) -> list[Call]:
         return [partial(handle.put, trial.record(owner, key)) for handle in spread]
 
+    crossed_in_turns(trial, lambda key: puts(key)[:2], check)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))
-    crossed_in_turns(trial, lambda key: puts(key)[:2], check)
 
 
 def check_versions(trial: Trial, owner: str, key: str, attempts: list[Attempt]) -> None:
@@ -143,12 +143,12 @@ def one_creation_wins(trial: Trial) -> None:
     def check(_: str, attempts: list[Attempt]) -> None:
         exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
+    crossed_in_turns(trial, lambda key: creates(key)[:2], check)
     for number in range(ROUNDS):
         calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)
         check(key, attempts)
         holds_a_winner(trial, calls, attempts, 1)
-    crossed_in_turns(trial, lambda key: creates(key)[:2], check)
 
 
 @rule("CON-5")
@@ -165,10 +165,10 @@ def one_deletion_wins(trial: Trial) -> None:
         exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         trial.absent(owner, key)
 
+    crossed_in_turns(trial, lambda key: deletes(key)[:2], check)
     for number in range(ROUNDS):
         key = f"round {number}"
         check(key, contend(trial, number, deletes(key)))
-    crossed_in_turns(trial, lambda key: deletes(key)[:2], check)
 
 
 def exactly_one(attempts: list[Attempt], winners: list[Attempt]) -> None:
@@ -192,14 +192,14 @@ def delete_races_swap(trial: Trial) -> None:
         swap = partial(swapper.put_if_version, trial.record(owner, key), 1)
         return partial(deleter.delete, owner, key), swap
 
-    for number in range(2 * ROUNDS):
-        key = f"round {number}"
-        check_deleted(trial, owner, key, contend(trial, number, pair(key)))
     check = partial(check_deleted, trial, owner)
     crossed_in_turns(trial, pair, check)
     crossed_in_turns(
         trial, lambda key: pair(key)[::-1], lambda key, attempts: check(key, attempts[::-1])
     )
+    for number in range(2 * ROUNDS):
+        key = f"round {number}"
+        check(key, contend(trial, number, pair(key)))
 
 
 def check_deleted(trial: Trial, owner: str, key: str, attempts: list[Attempt]) -> None:
@@ -255,87 +255,3 @@ def raise_unexpected(attempts: list[Attempt]) -> None:
     for attempt in attempts:
         if attempt.error is not None and not attempt.failed and not attempt.unknown:
             raise attempt.error
-
-
-_CROSSED = [
-    *((True, "get", write) for write in ("put", "swap", "delete")),
-    *((False, "get", write) for write in ("create", "put")),
-    *((True, write, "get") for write in ("put", "swap", "delete")),
-    *((True, "put", write) for write in ("swap", "delete")),
-    (False, "put", "create"),
-    *((True, write, "put") for write in ("swap", "delete")),
-    (False, "create", "put"),
-]
-"""Whether there is a record, and which operation is interrupted by which other one."""
-
-
-@rule("CON-8", parts=3)
-def random_histories(trial: Trial) -> None:
-    """A random concurrent history over a few keys is linearizable."""
-    for present, one, other in _CROSSED[trial.part :: 3]:
-        small_histories(trial, present, one, other)
-    for number in range(4):
-        seed = trial.seed_number * 1_000_000 + trial.part * 1_000 + number
-        random_history(trial, seed)
-
-
-def small_histories(trial: Trial, present: bool, one: str, other: str) -> None:
-    """Two operations on one key that meet in every order, or in some rounds where threads race;
-    what both clients read afterwards belongs to the history.
-    """
-    handles, histories = trial.contenders(2), dict[str, History]()
-
-    def pair(key: str) -> Sequence[Call]:
-        histories[key] = history = History(trial.owner())
-        clients = [Client(history, handle, trial) for handle in handles]
-        if present:
-            clients[0].create(key)
-        return [
-            partial(getattr(client, name), key)
-            for client, name in zip(clients, (one, other), strict=True)
-        ]
-
-    def check(key: str, attempts: list[Attempt]) -> None:
-        raise_unexpected(attempts)
-        for handle in handles:
-            Client(histories[key], handle, trial).get(key)
-        histories[key].verify(trial, "CON-8")
-
-    crossed(trial, pair, check)
-    for number in () if trial.is_fast else range(3):
-        check(key := f"round {number}", together(trial.watch, pair(key)))
-
-
-def random_history(trial: Trial, seed: int) -> None:
-    """Four clients on three keys, some dozen operations each."""
-    keys = ["a", "b", "c"]
-    history = History(trial.owner())
-    clients = [Client(history, handle, trial) for handle in trial.contenders(4)]
-
-    def live(client: Client, random: Random) -> None:
-        for _ in range(14):
-            random_operation(client, random, keys)
-
-    with trial.preempted(seed):
-        attempts = together(
-            trial.watch,
-            [
-                partial(live, client, Random(f"{seed} {number}"))
-                for number, client in enumerate(clients)
-            ],
-        )
-    raise_unexpected(attempts)
-    history.verify(trial, "CON-8")
-
-
-def random_operation(client: Client, random: Random, keys: list[str]) -> None:
-    """One operation, mostly on the first key, where it is most likely to meet others."""
-    key = random.choices(keys, weights=(4, 2, 1))[0]
-    operation = random.choices(
-        (client.swap, client.get, client.put, client.create, client.delete, None),
-        weights=(8, 6, 4, 3, 2, 1),
-    )[0]
-    if operation is None:
-        client.list(keys)
-    else:
-        operation(key)

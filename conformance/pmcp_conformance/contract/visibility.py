@@ -135,10 +135,8 @@ def listings_during_writes(trial: Trial) -> None:
     """A listing during writes holds every record that is there all along, each in a state that
     existed.
     """
-    owner = trial.owner()
-    stable = [f"s{number:02}" for number in range(12)]
-    for task_id in stable:
-        trial.seed(owner, task_id, variables={"version": 1})
+    listings_crossed(trial, *twelve_records(trial))
+    owner, stable = twelve_records(trial)
     first, second = trial.contenders(2)
     done: list[bool] = []
 
@@ -169,14 +167,21 @@ def listings_during_writes(trial: Trial) -> None:
     with trial.preempted(11):
         attempts = together(trial.watch, [write, read])
     raise_unexpected(attempts)
-    listings_crossed(trial, owner, stable)
+
+
+def twelve_records(trial: Trial) -> tuple[str, list[str]]:
+    """An owner with twelve records, and their ids."""
+    owner, stable = trial.owner(), [f"s{number:02}" for number in range(12)]
+    for task_id in stable:
+        trial.seed(owner, task_id, variables={"version": 1})
+    return owner, stable
 
 
 def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
     """A write or a delete comes in between at each line of a listing, and a listing at each line
     of a write."""
     first, second = trial.contenders(2)
-    versions = {entry.record.task_id: entry.version for entry in first.list_by_owner(owner)}
+    versions = dict.fromkeys(stable, 1)
 
     def listing() -> None:
         check_listing(stable, pages(second, owner))
