@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from mutants._files import FileTarget
+from mutants.durability import DurableTarget
 from mutants.seeded import benched, convict, mutants
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.rules import catalogue
@@ -50,7 +50,7 @@ def outcome(name: str, seed: int) -> str:
 def alarms(runs: int = 200) -> None:
     """Print for each correct backend and rule how many runs failed."""
     with busy(), ProcessPoolExecutor(2) as pool:
-        for kind, groups in ((MemoryTarget, "CON"), (FileTarget, "CON DUR")):
+        for kind, groups in ((MemoryTarget, "CON"), (DurableTarget, "CON DUR")):
             failures = list(pool.map(failed, [kind] * runs, [groups] * runs, range(runs)))
             told = [line for lines in failures for line in lines]
             print(f"{kind.name}: {runs} runs of {groups}, {len(told)} failures", *told, sep="\n  ")

@@ -18,28 +18,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
+from pmcp_conformance.preemption import backend_files
+from pmcp_conformance.servant import Servant
+from pmcp_conformance.stepping import has_ended
 from pmcp_conformance.target import BackendTarget
 from pmcp_conformance.watch import Watch
-from pmcp_storage import (
-    ConcurrentModificationError,
-    OutcomeUnknownError,
-    StorageBackend,
-    TaskRecord,
-)
+from pmcp_storage import StorageBackend
 
 _START_WITHIN = 60.0
-
-_ATTEMPTS = 1000
-"""Of an increment, on average, before a process gives up: progress is another rule's business."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,8 @@ class Origin:
     path: list[str]
     libraries: str
     """The module of the handle's class; importing it once saves every child the time."""
+    files: tuple[str, ...]
+    """Where the backend's own code is."""
 
     @classmethod
     def of(cls, target: BackendTarget, handle: StorageBackend) -> Origin:
@@ -67,7 +63,8 @@ class Origin:
                 "process can load it"
             )
         state, libraries = target.__getstate__(), type(handle).__module__
-        return cls(kind.__module__, file, kind.__qualname__, state, list(sys.path), libraries)
+        path, files = list(sys.path), backend_files(handle)
+        return cls(kind.__module__, file, kind.__qualname__, state, path, libraries, files)
 
     def target(self) -> BackendTarget:
         """The target, made anew in this process."""
@@ -175,6 +172,35 @@ class Child:
         self.send(method, *args, **kwargs)
         return self.answer()
 
+    def dies(self, line: int, method: str, *args: Any) -> str:
+        """Let the child call a method, and kill itself when it comes to line number `line`, from 1
+        on, of the backend's code; return the place, or "" if the call has ended before.
+
+        The lines of opening count, too, if it has not yet called any. Raises what the call raises.
+        """
+        self.send("step", line, True, [(method, args)])
+        self._asked = method
+        died_at = self.stopped()
+        if died_at:
+            list(self.rest())
+            self.close()
+        else:
+            self.answer()
+        return died_at
+
+    def stopped(self) -> str:
+        """The place where a step has stopped; "" if it has come to its end and has its answer."""
+        place: str = self._received()
+        return place
+
+    def go_on(self) -> None:
+        """Let a step that has stopped go on."""
+        self._connection.send(None)
+
+    def gives_way(self) -> None:
+        """Wait until a call that was sent has come to its end, or waits for another process."""
+        has_ended(self.pid, self._connection.poll)
+
     def answers(self, within: float) -> Iterator[Any]:
         """What arrives within that many seconds, and what was on its way when the child died."""
         deadline = time.monotonic() + within
@@ -205,7 +231,8 @@ class Child:
 def main() -> None:
     """The interpreter that forks children: a target on standard input, connections on a socket."""
     size = int.from_bytes(sys.stdin.buffer.read(8), "big")
-    target = pickle.loads(sys.stdin.buffer.read(size)).target()
+    origin = pickle.loads(sys.stdin.buffer.read(size))
+    target = origin.target()
     os.setsid()  # a group of this interpreter and its children, which ends as one
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for children: let them go
     scratch = f"{sys.argv[1]}.new"
@@ -218,7 +245,7 @@ def main() -> None:
                 end_all(Path(sys.argv[1]).parent)  # the parent is gone, or done
             connection = listener.accept()
             if os.fork() == 0:
-                serve(connection, target)
+                Servant(connection, target, origin.files).serve()
             connection.close()
 
 
@@ -226,88 +253,6 @@ def end_all(folder: Path) -> None:
     """End this process and all of its children, also those that hang; leave no folder behind."""
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
-
-
-def serve(connection: Connection, target: BackendTarget) -> None:
-    """A child's life: calls on its handle until the connection ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    sys.stdin.close()
-    connection.send(os.getpid())
-    handle: StorageBackend | None = None
-    try:
-        while True:
-            method, args, kwargs, at = connection.recv()
-            if method == "open_fresh":
-                wait_until(at)
-                handle, error = attempt(partial(target.handle, method, *args))
-                connection.send((None, error))
-                continue
-            if handle is None:
-                handle, error = attempt(target.handle)
-            if handle is None:
-                connection.send(("failed", 0, error) if method == "write_on" else (None, error))
-                continue
-            wait_until(at)
-            carry_out(connection, handle, method, args, kwargs)
-    except (EOFError, OSError):
-        os._exit(0)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
-
-
-def carry_out(
-    connection: Connection, handle: StorageBackend, method: str, args: Any, kwargs: Any
-) -> None:
-    """Do what is asked of the handle, and tell what came of it."""
-    if method == "write_on":
-        write_on(connection, handle, *args)
-    elif method == "increment":
-        connection.send(attempt(partial(increment, handle, *args)))
-    else:
-        connection.send(attempt(partial(getattr(handle, method), *args, **kwargs)))
-
-
-def attempt(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Result and error of a call."""
-    try:
-        return call(), None
-    except Exception as error:
-        return None, error
-
-
-def increment(handle: StorageBackend, record: TaskRecord, times: int) -> tuple[int, int]:
-    """Increment the record's counter that often, optimistically: how many increments were
-    acknowledged, and of how many nobody knows."""
-    done = unknown = 0
-    for _ in range(times * _ATTEMPTS):
-        if done + unknown == times:
-            break
-        found = handle.get(record.owner_id, record.task_id)
-        counter = {"counter": found.record.variables["counter"] + 1}
-        try:
-            handle.put_if_version(record.model_copy(update={"variables": counter}), found.version)
-            done += 1
-        except ConcurrentModificationError:
-            continue
-        except OutcomeUnknownError:
-            unknown += 1
-    return done, unknown
-
-
-def wait_until(instant: int) -> None:
-    """Spin until then: sleeping is too coarse to start a race."""
-    while time.monotonic_ns() < instant:
-        pass
-
-
-def write_on(connection: Connection, handle: StorageBackend, plan: list[Any]) -> None:
-    """Carry out a plan, telling each step before it and its result after it, until killed."""
-    for number, (method, args) in enumerate(plan):
-        connection.send(("begins", number, None))
-        result, error = attempt(partial(getattr(handle, method), *args))
-        connection.send(("done", number, error if error is not None else result))
-    connection.send(("finished", len(plan), None))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from pmcp_conformance.history import Operation, Undecided, check, save, timeline
@@ -26,6 +29,9 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+
+_KEPT = 20
+"""Histories that are kept for whoever wants to look into them."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +96,26 @@ class History:
         verdict = check(self.operations)
         if verdict is None:
             return
-        with tempfile.NamedTemporaryFile(
-            prefix=f"pmcp-{name}-", suffix=".jsonl", delete=False
-        ) as file:
-            save(file.name, self.operations)
-        again = f"python -m pmcp_conformance.history {file.name}"
+        try:
+            again = f"python -m pmcp_conformance.history {saved(self.operations, name)}"
+        except OSError as error:
+            again = f"they could not be saved: {error}"
         if isinstance(verdict, Undecided):
             raise Violation("a history that can be decided", f"{verdict.reason}; {again}")
         lines = timeline(verdict.operations).splitlines()
         told = f"{verdict.reason} ({len(self.operations)} operations in all: {again})"
         raise Violation("a linearizable history", told, lines)
+
+
+def saved(operations: Sequence[Operation], name: str) -> Path:
+    """The file that these operations are saved in: one of the newest in a folder for such files."""
+    folder = Path(tempfile.gettempdir()) / "pmcp-histories"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{datetime.now():%Y%m%d-%H%M%S-%f}-{os.getpid()}-{name}.jsonl"
+    save(str(file), operations)
+    for older in sorted(folder.glob("*-*-*-*-*.jsonl"))[:-_KEPT]:
+        older.unlink(missing_ok=True)
+    return file
 
 
 class Client:

@@ -1,77 +1,220 @@
-"""One call interrupted by another at a chosen line: check-then-act faults without any luck.
+"""Two calls in a chosen order, by the lines of the backend's code: races without any luck.
 
 Where `preemption` lets threads meet at random, this tries one place after the other: the caller
-repeats the same two calls and has the second run at the first line, the second line, and so on.
+repeats the same two calls and has the second come in at the first line, the second line, and so
+on. A place is told as `store.py:41`, the line that was about to run.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
-from types import FrameType
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 from pmcp_conformance.preemption import backend_files
 from pmcp_storage import StorageBackend
 
-_PATIENCE = 0.02
-"""Seconds given to the second call; it may be waiting for a lock that the first one holds."""
+_LOOK = 0.0003
+"""Seconds between two looks at whoever has the turn."""
+
+_LOOKS = 60
+_ASLEEP = 3
+"""Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
+that the other one holds."""
+
+_TIMES = 3
+"""Of a line that runs again and again; the fourth time shows nothing new."""
+
+Call = Callable[[], object]
+OnLine = Callable[[FrameType], object]
 
 
-def interrupted(
-    backend: StorageBackend, call: Callable[[], object], at: int, by: Callable[[], object]
-) -> bool:
+def interrupted(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
     """Run `call`, and `by` in another thread when `call` comes to line number `at`, from 1 on, of
-    the backend's code; return whether it came that far. Raises what either raises.
+    the backend's code; return the place, or "" if it did not come that far. Raises what either
+    raises.
 
-    Under a debugger or a coverage tool the two simply run at the same time, and False is
-    returned.
+    Under a debugger or a coverage tool the two simply run at the same time, and "" is returned.
     """
-    second = _Second(by)
-    steps = sys.gettrace() is None
-    if steps:
-        sys.settrace(_tracer(backend_files(backend), at, second))
-    else:
+    second = _Thread(by)
+    places = []
+
+    def come_in(frame: FrameType) -> None:
+        places.append(place(frame))
+        second.start()
+        has_ended(second.native_id, second.ended.wait)
+
+    debugged = sys.gettrace() is not None
+    if debugged:
         second.start()
     try:
-        call()
+        traced(call, tracer(backend_files(backend), at_line(at, come_in)), not debugged)
     finally:
-        if steps:
-            sys.settrace(None)
-        started = second.ident is not None
-        if started:
-            second.join()
-    if second.error is not None:
-        raise second.error
-    return steps and started
+        second.finish()
+    return "".join(places)
 
 
-class _Second(threading.Thread):
-    def __init__(self, call: Callable[[], object]) -> None:
+def in_turns(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
+    """Run `call`, and from its line number `at` on also `by`, both from there on in turns of one
+    line each; return as `interrupted` does.
+
+    So both have looked before either acts, which no single interruption brings about.
+    """
+    if sys.gettrace() is not None:
+        return interrupted(backend, call, at, by)
+    turns, files = _Turns(at - 1), backend_files(backend)
+    threads = [
+        _Thread(lambda: turns.run(0, call, tracer(files, lambda frame: turns.line(0, frame)))),
+        _Thread(lambda: turns.run(1, by, tracer(files, lambda frame: turns.line(1, frame)))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.finish()
+    return turns.began_at
+
+
+class _Thread(threading.Thread):
+    """A call in a thread that keeps what it raises."""
+
+    def __init__(self, call: Call) -> None:
         super().__init__(daemon=True)  # it may never return
-        self.error: BaseException | None = None
+        self.ended = threading.Event()
         self._call = call
+        self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
             self._call()
         except BaseException as error:
-            self.error = error
+            self._error = error
+        finally:
+            self.ended.set()
+
+    def finish(self) -> None:
+        """Wait for its end, if it was started, and raise what it raised."""
+        if self.ident is not None:
+            self.join()
+        if self._error is not None:
+            raise self._error
 
 
-def _tracer(places: tuple[str, ...], at: int, second: _Second) -> Any:
-    lines = 0
+class _Turns:
+    """Lets one of two threads run at a time, unless that one waits for a lock of the other's."""
+
+    def __init__(self, lead: int) -> None:
+        self.began_at = ""
+        """Where the first was when the second began."""
+        self._changed = threading.Condition()
+        self._lead = lead
+        self._turn = 0
+        self._ids = [0, 0]
+        self._over = [False, False]
+        self._stuck = [False, False]
+
+    def run(self, me: int, call: Call, trace: Any) -> None:
+        """Make the call; the second one's begins with its first turn."""
+        self._ids[me] = threading.get_native_id()
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._turn == me or self._over[0])
+            traced(call, trace)
+        finally:
+            with self._changed:
+                self._over[me] = True
+                self._changed.notify_all()
+
+    def line(self, me: int, frame: FrameType) -> None:
+        """A thread has come to a line: it is the other one's turn."""
+        other = 1 - me
+        with self._changed:
+            self._stuck[me] = False
+            if me == 0 and self._lead > 0:
+                self._lead -= 1
+                return
+            if me == 0:
+                self.began_at = self.began_at or place(frame)
+            self._turn = other
+            self._changed.notify_all()
+            self._stuck[other] = not has_ended(
+                self._ids[other],
+                lambda within: self._changed.wait_for(
+                    lambda: self._turn == me or self._over[other], within
+                ),
+                1 if self._stuck[other] else _ASLEEP,
+            )
+
+
+def has_ended(id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP) -> bool:
+    """Whether a thread or process with its turn comes to the turn's end, before it falls asleep.
+
+    `ended` waits for that end as many seconds as it is given; at so many looks `asleep`, the one
+    with the turn is taken to wait for a lock that another holds.
+    """
+    for _ in range(_LOOKS):
+        if ended(_LOOK):
+            return True
+        asleep -= is_asleep(id)
+        if not asleep:
+            break
+    return False
+
+
+def is_asleep(id: int | None) -> bool:
+    """Whether a thread or process waits for something; False where the system does not tell."""
+    try:
+        state = Path(f"/proc/{id}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return state[:1] == ["S"]
+
+
+def place(frame: FrameType) -> str:
+    """Where a frame is, as `store.py:41`."""
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def at_line(number: int, act: OnLine) -> OnLine:
+    """What does something once: at the line of that number, from 1 on, in the order in which they
+    run. A line of a loop counts its first times only."""
+    lines, times = 0, Counter[tuple[CodeType, int]]()
+
+    def on_line(frame: FrameType) -> None:
+        nonlocal lines
+        here = (frame.f_code, frame.f_lineno)
+        times[here] += 1
+        lines += times[here] <= _TIMES
+        if lines == number and times[here] <= _TIMES:
+            act(frame)
+
+    return on_line
+
+
+def tracer(files: tuple[str, ...], act: OnLine) -> Any:
+    """A function for `sys.settrace` that does something at each line of these files."""
 
     def on_line(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal lines
-        lines += event == "line"
-        if lines == at and second.ident is None:
-            second.start()
-            second.join(_PATIENCE)
+        if event == "line":
+            act(frame)
         return on_line
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
-        return on_line if frame.f_code.co_filename.startswith(places) else None
+        return on_line if frame.f_code.co_filename.startswith(files) else None
 
     return on_call
+
+
+def traced(call: Call, trace: Any, really: bool = True) -> object:
+    """What a call returns, made under a tracer."""
+    if not really:
+        return call()
+    sys.settrace(trace)
+    try:
+        return call()
+    finally:
+        sys.settrace(None)

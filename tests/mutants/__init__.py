@@ -41,8 +41,13 @@ _MODULES = (
     "resources",
     "model",
     "concurrency",
+    "visibility",
+    "listing_races",
+    "contention",
     "processes",
     "durability",
+    "kills",
+    "leftovers",
     "network",
 )
 

@@ -1,10 +1,9 @@
-"""Mutants of CON within one process: threads and handles. Those of CON-10 stand in `processes`."""
+"""Mutants of CON-1 to CON-6: writes of threads and handles that contend for a key."""
 
 from __future__ import annotations
 
 import threading
 from copy import copy
-from datetime import datetime
 
 from mutants.base import Seamed, key_of
 from pmcp_storage import (
@@ -14,9 +13,7 @@ from pmcp_storage import (
     MemoryStorage,
     NotFoundError,
     TaskRecord,
-    VersionedRecord,
 )
-from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key, Row
 
 
@@ -71,6 +68,41 @@ class RefusalsTellAnEarlierVersion(Seamed):
             return super()._put_if_version(record, expected_version)
         except ConcurrentModificationError:
             raise ConcurrentModificationError(*key_of(record), expected_version, before) from None
+
+
+class Intending(Seamed):
+    """Notes who is about to write a key."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._intents: dict[Key, int] = vars(self._storage).setdefault("intents", {})
+
+    def begin(self, key: Key) -> bool:
+        """Whether nobody else is about to write the key."""
+        with self._storage.lock:
+            self._intents[key] = self._intents.get(key, 0) + 1
+        with self._storage.lock:
+            return self._intents[key] == 1
+
+    def end(self, key: Key) -> None:
+        with self._storage.lock:
+            self._intents[key] -= 1
+
+
+class SwappersBackOff(Intending):
+    """breaks CON-1: each contender announces itself and is refused when it sees another's
+    announcement, so that sometimes all are refused and nobody has written.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        key = key_of(record)
+        try:
+            if not self.begin(key):
+                error = (*key, expected_version, expected_version + 1)
+                raise ConcurrentModificationError(*error)
+            return super()._put_if_version(record, expected_version)
+        finally:
+            self.end(key)
 
 
 class RetriesRefusedSwaps(Seamed):
@@ -153,6 +185,21 @@ class CreateLooksThenWrites(HalfLocked):
         return self.store(key_of(record), record, 1)
 
 
+class CreatorsBackOff(Intending):
+    """breaks CON-4: each creator announces itself and gives up when it sees another, so that
+    sometimes all give up.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        key = key_of(record)
+        try:
+            if not self.begin(key):
+                raise AlreadyExistsError(*key)
+            return super()._create(record)
+        finally:
+            self.end(key)
+
+
 class DeleteLooksThenRemoves(HalfLocked):
     """breaks CON-5: delete answers by a look that it takes before it removes."""
 
@@ -199,282 +246,3 @@ class DeleteYields(Seamed):
         with self._storage.lock:
             row = self._storage.rows.get(key)
             return row is not None and row.version == found and self._storage.remove(key)
-
-
-class WritesInTwoSteps(HalfLocked):
-    """breaks CON-7: the record is stored first and its version after it, as two keys of a store
-    without transactions are; a lock keeps writers apart, but no readers.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._writers: threading.Lock = vars(self._storage).setdefault("writers", threading.Lock())
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        key = key_of(record)
-        with self._writers:
-            self.check(key, expected_version)
-            self.overwrite(key, data=record.to_json(), expires_at=record.expires_at)
-            self.overwrite(key, version=expected_version + 1)
-        return expected_version + 1
-
-
-class ReadsInTwoSteps(Seamed):
-    """breaks CON-7: get reads the version and then the record."""
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        version = self.version((owner_id, task_id))
-        row = self.row((owner_id, task_id))
-        if row is None:
-            raise NotFoundError(owner_id, task_id)
-        return read_row(owner_id, task_id, row.data, version)
-
-
-class VersionsLookedUpLater(Seamed):
-    """A listing adds the versions in a second step."""
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        found = super()._list_by_owner(owner_id, limit=limit, after=after)
-        keys = [(owner_id, entry.record.task_id) for entry in found]
-        return [
-            VersionedRecord(entry.record, self.version(key) or entry.version)
-            for key, entry in zip(keys, found, strict=True)
-        ]
-
-
-class ListingReadsInTwoSteps(VersionsLookedUpLater):
-    """breaks CON-7: a listing reads the records and then their versions."""
-
-
-class WritesThenRollsBack(HalfLocked):
-    """breaks CON-8: a refused write is visible until it is rolled back: readers see what was never
-    committed.
-    """
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        key, row = key_of(record), self.row(key_of(record))
-        if row is not None and row.version != expected_version:
-            self.overwrite(key, data=record.to_json())
-            self.overwrite(key, data=row.data)
-        return super()._put_if_version(record, expected_version)
-
-
-class PutInsertsOrIgnores(HalfLocked):
-    """breaks CON-8: put of an absent key inserts, and when the key has appeared meanwhile answers
-    as if it had inserted, as INSERT OR IGNORE does.
-    """
-
-    def _put(self, record: TaskRecord) -> int:
-        if self.version(key_of(record)):
-            return super()._put(record)
-        try:
-            return self._create(record)
-        except AlreadyExistsError:
-            return 1
-
-
-class ReadsThroughACache(InMemoryBackend):
-    """breaks CON-9: get keeps what it has read, and only the handle's own writes clear it."""
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._cache: dict[Key, VersionedRecord] = {}
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        key = (owner_id, task_id)
-        if key not in self._cache:
-            self._cache[key] = super()._get(owner_id, task_id)
-        return self._cache[key]
-
-    def _put(self, record: TaskRecord) -> int:
-        self._cache.pop(key_of(record), None)
-        return super()._put(record)
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        self._cache.pop(key_of(record), None)
-        return super()._put_if_version(record, expected_version)
-
-    def _delete(self, owner_id: str, task_id: str) -> bool:
-        self._cache.pop((owner_id, task_id), None)
-        return super()._delete(owner_id, task_id)
-
-
-class RemembersWhatIsAbsent(InMemoryBackend):
-    """breaks CON-9: get remembers that a key was absent, until the handle writes it itself."""
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._absent: set[Key] = set()
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        if (owner_id, task_id) in self._absent:
-            raise NotFoundError(owner_id, task_id)
-        try:
-            return super()._get(owner_id, task_id)
-        except NotFoundError:
-            self._absent.add((owner_id, task_id))
-            raise
-
-    def _create(self, record: TaskRecord) -> int:
-        self._absent.discard(key_of(record))
-        return super()._create(record)
-
-    def _put(self, record: TaskRecord) -> int:
-        self._absent.discard(key_of(record))
-        return super()._put(record)
-
-
-class ListsThroughACache(InMemoryBackend):
-    """breaks CON-9: a handle keeps the ids of a listing until it creates or deletes by itself;
-    the records it reads afresh.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._task_ids: dict[str, list[str]] = {}
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        found = super()._list_by_owner(owner_id, limit=limit, after=after)
-        kept = self._task_ids.setdefault(owner_id, [entry.record.task_id for entry in found])
-        return [entry for entry in found if entry.record.task_id in kept]
-
-    def _create(self, record: TaskRecord) -> int:
-        self._task_ids.pop(record.owner_id, None)
-        return super()._create(record)
-
-    def _put(self, record: TaskRecord) -> int:
-        self._task_ids.pop(record.owner_id, None)
-        return super()._put(record)
-
-    def _delete(self, owner_id: str, task_id: str) -> bool:
-        self._task_ids.pop(owner_id, None)
-        return super()._delete(owner_id, task_id)
-
-
-class CountsItsOwnWrites(InMemoryBackend):
-    """breaks CON-9: a handle counts once and then goes by its own creates and deletes."""
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._counts: dict[str, int] = {}
-
-    def _count_by_owner(
-        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
-    ) -> int:
-        if live_at is not None or at_most is not None:
-            return super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most)
-        if owner_id not in self._counts:
-            counted = super()._count_by_owner(owner_id, live_at=None, at_most=None)
-            self._counts[owner_id] = counted
-        return self._counts[owner_id]
-
-    def _create(self, record: TaskRecord) -> int:
-        self._counts.pop(record.owner_id, None)
-        return super()._create(record)
-
-    def _put(self, record: TaskRecord) -> int:
-        self._counts.pop(record.owner_id, None)
-        return super()._put(record)
-
-    def _delete(self, owner_id: str, task_id: str) -> bool:
-        self._counts.pop(owner_id, None)
-        return super()._delete(owner_id, task_id)
-
-
-class ListsIdsThenReads(Seamed):
-    """breaks CON-11: a listing collects the ids, then reads each record, and fails when one has
-    been deleted in between.
-    """
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        with self._storage.lock:
-            page = self._storage.page(owner_id, limit, after)
-        return [self._get(owner_id, task_id) for task_id, _ in page]
-
-
-class PagesRunShort(Seamed):
-    """breaks CON-11: a listing leaves out what was deleted while it read, so that a page in the
-    middle is shorter than its limit and the reader takes it for the last.
-    """
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        found = super()._list_by_owner(owner_id, limit=limit, after=after)
-        return [entry for entry in found if self.version((owner_id, entry.record.task_id))]
-
-
-class SkipsByOffset(InMemoryBackend):
-    """breaks CON-11: `after` is turned into a number of rows to pass over (OFFSET), which is wrong
-    as soon as one of them is gone.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._offsets: dict[tuple[str, str | None], int] = {}
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        everything = super()._list_by_owner(owner_id, limit=10_000, after=None)
-        offset = self._offsets.get((owner_id, after), 0) if after else 0
-        page = everything[offset : offset + limit]
-        if page:
-            self._offsets[owner_id, page[-1].record.task_id] = offset + len(page)
-        return page
-
-
-class PutReinserts(HalfLocked):
-    """breaks CON-11: put removes the old row and inserts the new one; a listing in between misses
-    it.
-    """
-
-    def _put(self, record: TaskRecord) -> int:
-        version = self.version(key_of(record)) + 1
-        self.drop(key_of(record))
-        return self.store(key_of(record), record, version)
-
-
-class ListsVersionsLater(VersionsLookedUpLater):
-    """breaks CON-11: a listing reads the records and then their versions: pairs that never
-    existed.
-    """
-
-
-class LosersWaitTheirTurn(Seamed):
-    """breaks CON-12: whoever was refused is refused a hundred times more, as a circuit breaker does
-    that takes conflicts for faults.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._barred: dict[int, int] = {}
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        me = threading.get_ident()
-        self._barred[me] = max(0, self._barred.get(me, 0) - 1)
-        if self._barred[me]:
-            actual = expected_version + 1
-            raise ConcurrentModificationError(*key_of(record), expected_version, actual)
-        try:
-            return super()._put_if_version(record, expected_version)
-        except ConcurrentModificationError:
-            self._barred[me] = 100
-            raise
-
-
-class Forgetful(InMemoryBackend):
-    """Forgets to release the lock when it refuses a write."""
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        lock = vars(self._storage).setdefault("writers", threading.Lock())
-        lock.acquire()
-        version = super()._put_if_version(record, expected_version)
-        lock.release()
-        return version

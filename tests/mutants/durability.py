@@ -1,18 +1,23 @@
-"""Mutants of DUR: what closing, a kill or a first opening destroys."""
+"""Mutants of DUR-1, DUR-3 and DUR-6: what closing, reopening and a first opening destroy."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mutants._files import Files, FileStorage, FileTarget, parsed, written
+from mutants._files import Files, FileStorage, FileTarget
 from pmcp_storage import BackendError, InMemoryBackend, TaskRecord
 from pmcp_storage.backends.memory import Key, Row
+
+
+class Filed(InMemoryBackend):
+    """Makes the files beside this module the backend's own code, where its class stands."""
+
+
+class DurableTarget(FileTarget):
+    """A correct store, whose own code includes its files."""
+
+    backend: type[InMemoryBackend] = Filed
 
 
 class PendingFiles(Files):
@@ -74,7 +79,7 @@ class WrittenByEights(Buffered):
         return len(self.rows.pending) >= 8
 
 
-class CloseDropsTheBuffer(FileTarget):
+class CloseDropsTheBuffer(DurableTarget):
     """breaks DUR-1: closing drops what was buffered instead of writing it."""
 
     storage = WrittenByEights
@@ -97,7 +102,7 @@ class NotesDeletes(FileStorage):
         return found
 
 
-class DeletesAreForgotten(FileTarget):
+class DeletesAreForgotten(DurableTarget):
     """breaks DUR-1: a delete is noted in memory only, and what was deleted is back afterwards."""
 
     storage = NotesDeletes
@@ -127,151 +132,10 @@ class UnversionedStorage(FileStorage):
         super().write(key, row)
 
 
-class VersionsInMemory(FileTarget):
+class VersionsInMemory(DurableTarget):
     """breaks DUR-1: records are kept and their versions are not: after reopening all are at 1."""
 
     storage = UnversionedStorage
-
-
-class WrittenLater(Buffered):
-    """Writes what has been acknowledged for three milliseconds."""
-
-    written_at = 0.0
-
-    def due(self) -> bool:
-        now = time.monotonic()
-        if now - self.written_at < 0.003:
-            return False
-        self.written_at = now
-        return True
-
-
-class WritesBehind(FileTarget):
-    """breaks DUR-2: a write is acknowledged at once and written some milliseconds later."""
-
-    storage = WrittenLater
-
-
-class WrittenByBytes(Buffered):
-    """Leaves it to a buffer of 8 KB when to write."""
-
-    def due(self) -> bool:
-        return sum(len(row.data) for row in self.rows.pending.values() if row) > 8_192
-
-
-class LogStaysUnflushed(FileTarget):
-    """breaks DUR-2: writes go through the buffer of a file object, which nobody flushes before the
-    acknowledgement.
-    """
-
-    storage = WrittenByBytes
-
-
-class CommitForgotten(FileTarget):
-    """breaks DUR-2: a handle's writes are one transaction that nobody commits: the handle itself
-    sees them, and after a kill nobody does.
-    """
-
-    storage = Buffered
-
-
-class OneFile(Files):
-    """All rows in one file."""
-
-    def everything(self) -> Iterator[tuple[Key, Row]]:
-        try:
-            text = (self.folder / "store").read_text()
-        except FileNotFoundError:
-            return
-        try:
-            yield from map(parsed, json.loads(text))
-        except ValueError as error:
-            raise BackendError("the store is damaged") from error
-
-    def __contains__(self, key: object) -> bool:
-        return key in dict(self.everything())
-
-    def get(self, key: Key, default: Any = None) -> Any:
-        return dict(self.everything()).get(key, default)
-
-    def of(self, owner_id: str) -> list[tuple[Key, Row]]:
-        return sorted(
-            (entry for entry in self.everything() if entry[0][0] == owner_id), reverse=True
-        )
-
-
-class OneFileStorage(FileStorage):
-    """Truncates and rewrites its file with every write."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.rows = OneFile(folder)
-
-    def write(self, key: Key, row: Row) -> None:
-        self.dump({**dict(self.rows.everything()), key: row})
-
-    def remove(self, key: Key) -> bool:
-        rows = dict(self.rows.everything())
-        found = rows.pop(key, None) is not None
-        self.dump(rows)
-        return found
-
-    def dump(self, rows: dict[Key, Row]) -> None:
-        with (self.folder / "store").open("w") as file:
-            json.dump([written(key, row) for key, row in rows.items()], file)
-
-
-class RewritesTheStore(FileTarget):
-    """breaks DUR-2: every write truncates the one file of the store and writes it anew."""
-
-    storage = OneFileStorage
-
-
-class InPlace(FileStorage):
-    """Truncates a record's file and writes it."""
-
-    def replace(self, path: Path, text: str) -> None:
-        path.write_text(text)
-
-
-class RewritesTheFile(FileTarget):
-    """breaks DUR-2: a record's file is truncated and written instead of being replaced."""
-
-    storage = InPlace
-
-
-class TwoFiles(Files):
-    """Rows whose version stands in a file of its own."""
-
-    def get(self, key: Key, default: Any = None) -> Any:
-        row = super().get(key)
-        if row is None:
-            return default
-        return row._replace(version=int(self.path(key).with_suffix(".version").read_text()))
-
-
-class TwoFilesStorage(FileStorage):
-    """Replaces the record's file, then the version's."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.rows = TwoFiles(folder)
-
-    def write(self, key: Key, row: Row) -> None:
-        version = self.rows.path(key).with_suffix(".version")
-        if not version.exists():
-            version.parent.mkdir(exist_ok=True)
-            self.replace(version, "1")
-        super().write(key, row)
-        self.replace(version, str(row.version))
-
-
-class RecordThenVersion(FileTarget):
-    """breaks DUR-2: record and version are stored one after the other, without a transaction: a
-    kill leaves the new record at the old version.
-    """
-
-    storage = TwoFilesStorage
 
 
 class CountsFromItsOpening(InMemoryBackend):
@@ -289,7 +153,7 @@ class CountsFromItsOpening(InMemoryBackend):
         return version
 
 
-class VersionsBeginAnew(FileTarget):
+class VersionsBeginAnew(DurableTarget):
     """breaks DUR-3: put goes by a counter in memory, which begins at 1 with each opening."""
 
     backend = CountsFromItsOpening
@@ -313,116 +177,12 @@ class DrawsBlocks(InMemoryBackend):
         return version
 
 
-class VersionsInBlocks(FileTarget):
+class VersionsInBlocks(DurableTarget):
     """breaks DUR-3: versions are drawn in blocks of ten, as cached sequences are, and what is left
     of a block at closing is skipped.
     """
 
     backend = DrawsBlocks
-
-
-class LockFile:
-    """A lock that is held for as long as its file exists."""
-
-    def __init__(self, path: Path, patience: float) -> None:
-        self._path = path
-        self._patience = patience
-
-    def __enter__(self) -> None:
-        deadline = time.monotonic() + self._patience
-        while time.monotonic() < deadline:
-            try:
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                time.sleep(0.0002)
-            else:
-                return
-        raise BackendError("the storage is locked")
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink()
-
-
-class LockedByAFile(FileStorage):
-    """Guarded by a lock file, for which it waits a little."""
-
-    patience = 0.05
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.lock = LockFile(folder / "lock", self.patience)
-
-
-class LockFileStays(FileTarget):
-    """breaks DUR-4: the lock is a file that whoever was killed leaves behind."""
-
-    storage = LockedByAFile
-
-
-class Indexed(FileStorage):
-    """An index of its own for listings."""
-
-    def entry(self, key: Key) -> Path:
-        return self.rows.path(key).with_suffix(".entry")  # type: ignore[no-any-return]
-
-    def write(self, key: Key, row: Row) -> None:
-        super().write(key, row)
-        self.entry(key).write_text(json.dumps(key))
-
-    def remove(self, key: Key) -> bool:
-        found = super().remove(key)
-        self.entry(key).unlink(missing_ok=True)
-        return found
-
-    def indexed(self, owner_id: str) -> list[Key]:
-        paths = self.rows.path((owner_id, "")).parent.glob("*.entry")
-        return sorted((tuple(json.loads(path.read_text())) for path in paths), reverse=True)
-
-
-class CountsTheIndex(InMemoryBackend):
-    """Counts what the index holds."""
-
-    _storage: Indexed
-
-    def _count_by_owner(
-        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
-    ) -> int:
-        with self._storage.lock:
-            return len(self._storage.indexed(owner_id))
-
-
-class DeletesThenUnlists(FileTarget):
-    """breaks DUR-5: a delete removes the record, then its entry in the index: two statements
-    without a transaction.
-    """
-
-    storage = Indexed
-    backend = CountsTheIndex
-
-
-class CleansThenUnlists(Indexed):
-    """Removes all expired records, then their entries in the index."""
-
-    def remove(self, key: Key) -> bool:
-        self.entry(key).unlink(missing_ok=True)
-        return FileStorage.remove(self, key)
-
-    def remove_expired(self, now: datetime) -> int:
-        rows = list(self.rows.everything())
-        expired = [key for key, row in rows if row.expires_at and row.expires_at <= now]
-        removed = sum(FileStorage.remove(self, key) for key in expired)
-        for key in expired:
-            self.entry(key).unlink(missing_ok=True)
-        return removed
-
-
-class CleanupInTwoSteps(FileTarget):
-    """breaks DUR-5: cleanup_expired removes the expired records and then unlists them; a kill in
-    between leaves entries without records.
-    """
-
-    storage = CleansThenUnlists
-    backend = CountsTheIndex
 
 
 class MadeOnce(FileStorage):
@@ -442,7 +202,7 @@ class SchemaMadeTwice(MadeOnce):
             self.schema.write_text("1")
 
 
-class SecondOpenerFails(FileTarget):
+class SecondOpenerFails(DurableTarget):
     """breaks DUR-6: the first opening looks whether there is a schema and creates it without IF
     NOT EXISTS; the second process fails with "already exists".
     """
@@ -463,9 +223,28 @@ class SchemaHalfMade(MadeOnce):
         self.schema.write_text("1")
 
 
-class SecondOpenerIsTooEarly(FileTarget):
+class SecondOpenerIsTooEarly(DurableTarget):
     """breaks DUR-6: the schema is created in two steps, and a process that comes in between finds
     half of it.
     """
 
     storage = SchemaHalfMade
+
+
+class Clearing(MadeOnce):
+    """Clears the place where it creates its schema."""
+
+    def initialize(self) -> None:
+        super().initialize()
+        if not self.schema.exists():
+            for path in self.folder.glob("*/*.json"):
+                path.unlink()
+            self.schema.write_text("1")
+
+
+class SecondOpenerClears(DurableTarget):
+    """breaks DUR-6: both processes find no schema, and the slower one drops what the faster one has
+    written already before it creates its own.
+    """
+
+    storage = Clearing

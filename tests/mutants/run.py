@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,14 +46,20 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
     environment, root = dict(os.environ), logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    threads = set(threading.enumerate())
     target = mutant.target()
-    target.prepare()
-    bench = Bench(target)
     try:
-        yield bench
+        with scratch_folder():
+            target.prepare()
+            bench = Bench(target)
+            try:
+                yield bench
+            finally:
+                bench.close()
+                target.dispose()
     finally:
-        bench.close()
-        target.dispose()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(1.0)  # one that hung until its target was disposed of
         os.environ.clear()
         os.environ.update(environment)
         root.handlers[:] = handlers
@@ -59,3 +67,15 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
         for number, handler in signals.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[None]:
+    """Temporary files that are made in here do not outlast it, such as saved histories."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="pmcp-mutant-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before

@@ -1,69 +1,35 @@
 """CON: what many threads, handles and processes do at the same time.
 
-A BackendError counts as not applied, an OutcomeUnknownError as unknown. Races are directed first,
-with barriers and a bounded number of operations; random histories come last.
+A BackendError counts as not applied, an OutcomeUnknownError as unknown. Two calls that meet at each
+line of the backend's code come first: a failure then names the line. Races of many threads with a
+bounded number of operations follow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from random import Random
 
-from pmcp_conformance.race import Attempt, Client, History, explained, together
+from pmcp_conformance.crossing import Call, crossed_in_turns
+from pmcp_conformance.race import Attempt, explained, together
 from pmcp_conformance.rules import rule
-from pmcp_conformance.stepping import interrupted
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
     NotFoundError,
+    TaskRecord,
 )
 
 CONTENDERS = 8
 ROUNDS = 12
-
-_MOST_LINES = 60
-"""A backend's operation has fewer lines than this; one that has more is tried on so many."""
-
-Call = Callable[[], object]
-
-Pair = Callable[[str], Sequence[Call]]
-"""Makes two calls on the key that it is given."""
 
 
 def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
     """Let the calls race; an error that is no StorageError is a violation by itself."""
     with trial.preempted(seed):
         return together(trial.watch, calls)
-
-
-def crossings(trial: Trial, pair: Pair) -> Iterator[tuple[str, list[Attempt]]]:
-    """Let the second call of a pair come in between at each line of the first, one after the other.
-
-    The pair is made for a key of its own each time; yields the key and what the calls came to.
-    Where something else than Python code decides, threads that race are all there is.
-    """
-    for line in range(1, _MOST_LINES + 1) if trial.is_fast else ():
-        key = f"line {line}"
-        attempts: dict[int, Attempt] = {}
-        first, second = [
-            partial(note_attempt, attempts, number, call) for number, call in enumerate(pair(key))
-        ]
-        reached = interrupted(trial.backend.untraced, first, line, by=second)
-        if not reached:
-            second()
-        yield key, [attempts[0], attempts[1]]
-        if not reached:
-            return
-
-
-def note_attempt(attempts: dict[int, Attempt], number: int, call: Callable[[], object]) -> None:
-    try:
-        attempts[number] = Attempt(call())
-    except Exception as error:
-        attempts[number] = Attempt(error=error)
 
 
 def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attempt]:
@@ -88,25 +54,29 @@ def one_swap_wins(trial: Trial) -> None:
         trial.seed(owner, key)
         return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
 
+    crossed_in_turns(
+        trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
+    )
     for number in range(ROUNDS if trial.is_fast else 3 * ROUNDS):
         calls = swaps(f"round {number}")
         attempts = contend(trial, number, calls)
-        check_one_winner(trial, attempts)
+        check_one_winner(attempts)
         holds_a_winner(trial, calls, attempts, 2)
-    for _, attempts in crossings(trial, lambda key: swaps(key)[:2]):
-        check_one_winner(trial, attempts)
 
 
 def holds_a_winner(
     trial: Trial, calls: list[partial[int]], attempts: list[Attempt], version: int
 ) -> None:
-    """The key has the record of the call that succeeded, if one did."""
+    """The key has the record of the call that succeeded, if one did, and the next write holds."""
     for call, attempt in zip(calls, attempts, strict=True):
         if attempt.error is None:
-            trial.holds(call.args[0], version)
+            record: TaskRecord = call.args[0]
+            trial.holds(record, version)
+            again = trial.record(record.owner_id, record.task_id)
+            trial.returns(version + 1, trial.backend.put_if_version, again, version)
 
 
-def check_one_winner(trial: Trial, attempts: list[Attempt]) -> None:
+def check_one_winner(attempts: list[Attempt]) -> None:
     """At most one success, at least one definite answer, refusals with a version beyond 1."""
     winners = succeeded(attempts, ConcurrentModificationError)
     lines = explained(attempts)
@@ -138,18 +108,27 @@ def puts_share_out_versions(trial: Trial) -> None:
     """
     owner = trial.owner()
     spread = trial.contenders(CONTENDERS)
+    check = partial(check_versions, trial, owner)
+
+    def puts(key: str) -> list[Call]:
+        return [partial(handle.put, trial.record(owner, key)) for handle in spread]
+
+    crossed_in_turns(trial, lambda key: puts(key)[:2], check)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
-        calls: list[Call] = [partial(handle.put, trial.record(owner, key)) for handle in spread]
-        attempts = contend(trial, number, calls)
-        versions = sorted(attempt.result for attempt in succeeded(attempts))
-        unknown = sum(attempt.unknown for attempt in attempts)
-        lines, stored = explained(attempts), trial.backend.get(owner, key).version
-        if len(set(versions)) < len(versions):
-            raise Violation("each version returned once", f"versions {versions}", lines)
-        if not len(versions) <= stored <= len(versions) + unknown or stored < versions[-1]:
-            told = f"versions {versions}, stored {stored}, {unknown} outcomes unknown"
-            raise Violation("no version skipped", told, lines)
+        check(key, contend(trial, number, puts(key)))
+
+
+def check_versions(trial: Trial, owner: str, key: str, attempts: list[Attempt]) -> None:
+    """The puts of an absent key returned 1, 2, 3 and so on, in whatever order."""
+    versions = sorted(attempt.result for attempt in succeeded(attempts))
+    unknown = sum(attempt.unknown for attempt in attempts)
+    lines, stored = explained(attempts), trial.backend.get(owner, key).version
+    if len(set(versions)) < len(versions):
+        raise Violation("each version returned once", f"versions {versions}", lines)
+    if not len(versions) <= stored <= len(versions) + unknown or stored < versions[-1]:
+        told = f"versions {versions}, stored {stored}, {unknown} outcomes unknown"
+        raise Violation("no version skipped", told, lines)
 
 
 @rule("CON-4")
@@ -161,13 +140,15 @@ def one_creation_wins(trial: Trial) -> None:
     def creates(key: str) -> list[partial[int]]:
         return [partial(handle.create, trial.record(owner, key)) for handle in spread]
 
+    def check(_: str, attempts: list[Attempt]) -> None:
+        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
+
+    crossed_in_turns(trial, lambda key: creates(key)[:2], check)
     for number in range(ROUNDS):
-        calls = creates(f"round {number}")
+        calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)
-        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
+        check(key, attempts)
         holds_a_winner(trial, calls, attempts, 1)
-    for _, attempts in crossings(trial, lambda key: creates(key)[:2]):
-        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
 
 @rule("CON-5")
@@ -180,13 +161,14 @@ def one_deletion_wins(trial: Trial) -> None:
         trial.seed(owner, key)
         return [partial(handle.delete, owner, key) for handle in spread]
 
-    for number in range(ROUNDS):
-        key = f"round {number}"
-        attempts = contend(trial, number, deletes(key))
+    def check(key: str, attempts: list[Attempt]) -> None:
         exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         trial.absent(owner, key)
-    for _, attempts in crossings(trial, lambda key: deletes(key)[:2]):
-        exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
+
+    crossed_in_turns(trial, lambda key: deletes(key)[:2], check)
+    for number in range(ROUNDS):
+        key = f"round {number}"
+        check(key, contend(trial, number, deletes(key)))
 
 
 def exactly_one(attempts: list[Attempt], winners: list[Attempt]) -> None:
@@ -210,13 +192,14 @@ def delete_races_swap(trial: Trial) -> None:
         swap = partial(swapper.put_if_version, trial.record(owner, key), 1)
         return partial(deleter.delete, owner, key), swap
 
+    check = partial(check_deleted, trial, owner)
+    crossed_in_turns(trial, pair, check)
+    crossed_in_turns(
+        trial, lambda key: pair(key)[::-1], lambda key, attempts: check(key, attempts[::-1])
+    )
     for number in range(2 * ROUNDS):
         key = f"round {number}"
-        check_deleted(trial, owner, key, contend(trial, number, pair(key)))
-    for key, attempts in crossings(trial, pair):
-        check_deleted(trial, owner, key, attempts)
-    for key, attempts in crossings(trial, lambda key: pair(key)[::-1]):
-        check_deleted(trial, owner, key, attempts[::-1])
+        check(key, contend(trial, number, pair(key)))
 
 
 def check_deleted(trial: Trial, owner: str, key: str, attempts: list[Attempt]) -> None:
@@ -272,46 +255,3 @@ def raise_unexpected(attempts: list[Attempt]) -> None:
     for attempt in attempts:
         if attempt.error is not None and not attempt.failed and not attempt.unknown:
             raise attempt.error
-
-
-@rule("CON-8", parts=3)
-def random_histories(trial: Trial) -> None:
-    """A random concurrent history over a few keys is linearizable."""
-    for number in range(4):
-        seed = trial.seed_number * 1_000_000 + trial.part * 1_000 + number
-        random_history(trial, seed)
-
-
-def random_history(trial: Trial, seed: int) -> None:
-    """Four clients on three keys, some dozen operations each."""
-    keys = ["a", "b", "c"]
-    history = History(trial.owner())
-    clients = [Client(history, handle, trial) for handle in trial.contenders(4)]
-
-    def live(client: Client, random: Random) -> None:
-        for _ in range(14):
-            random_operation(client, random, keys)
-
-    with trial.preempted(seed):
-        attempts = together(
-            trial.watch,
-            [
-                partial(live, client, Random(f"{seed} {number}"))
-                for number, client in enumerate(clients)
-            ],
-        )
-    raise_unexpected(attempts)
-    history.verify(trial, "CON-8")
-
-
-def random_operation(client: Client, random: Random, keys: list[str]) -> None:
-    """One operation, mostly on the first key, where it is most likely to meet others."""
-    key = random.choices(keys, weights=(4, 2, 1))[0]
-    operation = random.choices(
-        (client.swap, client.get, client.put, client.create, client.delete, None),
-        weights=(8, 6, 4, 3, 2, 1),
-    )[0]
-    if operation is None:
-        client.list(keys)
-    else:
-        operation(key)

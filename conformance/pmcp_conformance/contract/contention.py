@@ -1,8 +1,11 @@
-"""CON-2, CON-12: optimistic increments by many workers lose nothing, and get on."""
+"""CON-2, CON-8, CON-12: many clients that work on lose nothing, get on, and agree on one order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
+from random import Random
 
 from pmcp_conformance.contract.concurrency import (
     CONTENDERS,
@@ -11,13 +14,17 @@ from pmcp_conformance.contract.concurrency import (
     raise_unexpected,
     succeeded,
 )
-from pmcp_conformance.race import together
+from pmcp_conformance.crossing import Call, crossed
+from pmcp_conformance.race import Attempt, Client, History, together
 from pmcp_conformance.rules import rule
+from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 from pmcp_storage import (
+    AlreadyExistsError,
     BackendError,
     ConcurrentModificationError,
+    NotFoundError,
     OutcomeUnknownError,
     StorageBackend,
 )
@@ -82,8 +89,28 @@ def contention_makes_progress(trial: Trial) -> None:
     """Contention makes progress: 8 contenders finish 5 optimistic increments each within a bounded
     number of attempts.
     """
+    handles = [trial.backend, *([trial.open()] if trial.target.shared else [])]
+    for refused, writer in product(handles, handles):
+        refusals_bar_nobody(trial, refused, writer)
     for number in range(3 if trial.is_fast else 1):
         race_of_incrementers(trial, 12 + number)
+
+
+def refusals_bar_nobody(trial: Trial, handle: TracedBackend, writer: TracedBackend) -> None:
+    """Whatever has been refused to one handle, the next write of one succeeds.
+
+    A lock that a refusal leaves taken is found by this without any race.
+    """
+    owner = trial.owner()
+    record, absent = trial.seed(owner), trial.record(owner, "absent")
+    refusals: list[tuple[type[Exception], Callable[[], object]]] = [
+        (ConcurrentModificationError, partial(handle.put_if_version, record, 99)),
+        (NotFoundError, partial(handle.put_if_version, absent, 1)),
+        (AlreadyExistsError, partial(handle.create, record)),
+    ]
+    for version, (error, call) in enumerate(refusals, start=1):
+        trial.raises(error, call)
+        trial.returns(version + 1, writer.put_if_version, trial.record(owner), version)
 
 
 def race_of_incrementers(trial: Trial, seed: int) -> None:
@@ -99,3 +126,87 @@ def race_of_incrementers(trial: Trial, seed: int) -> None:
     finished = all(len(worker.attempts) == 5 for worker in workers)
     told = f"{most} attempts for one increment, all finished: {finished}"
     trial.expect(finished and most <= bound, f"at most {bound} attempts an increment", told)
+
+
+_CROSSED = [
+    *((True, "get", write) for write in ("put", "swap", "delete")),
+    *((False, "get", write) for write in ("create", "put")),
+    *((True, write, "get") for write in ("put", "swap", "delete")),
+    *((True, "put", write) for write in ("swap", "delete")),
+    (False, "put", "create"),
+    *((True, write, "put") for write in ("swap", "delete")),
+    (False, "create", "put"),
+]
+"""Whether there is a record, and which operation is interrupted by which other one."""
+
+
+@rule("CON-8", parts=3)
+def random_histories(trial: Trial) -> None:
+    """A random concurrent history over a few keys is linearizable."""
+    for present, one, other in _CROSSED[trial.part :: 3]:
+        small_histories(trial, present, one, other)
+    for number in range(4):
+        seed = trial.seed_number * 1_000_000 + trial.part * 1_000 + number
+        random_history(trial, seed)
+
+
+def small_histories(trial: Trial, present: bool, one: str, other: str) -> None:
+    """Two operations on one key that meet in every order, or in some rounds where threads race;
+    what both clients read afterwards belongs to the history.
+    """
+    handles, histories = trial.contenders(2), dict[str, History]()
+
+    def pair(key: str) -> Sequence[Call]:
+        histories[key] = history = History(trial.owner())
+        clients = [Client(history, handle, trial) for handle in handles]
+        if present:
+            clients[0].create(key)
+        return [
+            partial(getattr(client, name), key)
+            for client, name in zip(clients, (one, other), strict=True)
+        ]
+
+    def check(key: str, attempts: list[Attempt]) -> None:
+        raise_unexpected(attempts)
+        for handle in handles:
+            Client(histories[key], handle, trial).get(key)
+        histories[key].verify(trial, "CON-8")
+
+    crossed(trial, pair, check)
+    for number in () if trial.is_fast else range(3):
+        check(key := f"round {number}", together(trial.watch, pair(key)))
+
+
+def random_history(trial: Trial, seed: int) -> None:
+    """Four clients on three keys, some dozen operations each."""
+    keys = ["a", "b", "c"]
+    history = History(trial.owner())
+    clients = [Client(history, handle, trial) for handle in trial.contenders(4)]
+
+    def live(client: Client, random: Random) -> None:
+        for _ in range(14):
+            random_operation(client, random, keys)
+
+    with trial.preempted(seed):
+        attempts = together(
+            trial.watch,
+            [
+                partial(live, client, Random(f"{seed} {number}"))
+                for number, client in enumerate(clients)
+            ],
+        )
+    raise_unexpected(attempts)
+    history.verify(trial, "CON-8")
+
+
+def random_operation(client: Client, random: Random, keys: list[str]) -> None:
+    """One operation, mostly on the first key, where it is most likely to meet others."""
+    key = random.choices(keys, weights=(4, 2, 1))[0]
+    operation = random.choices(
+        (client.swap, client.get, client.put, client.create, client.delete, None),
+        weights=(8, 6, 4, 3, 2, 1),
+    )[0]
+    if operation is None:
+        client.list(keys)
+    else:
+        operation(key)

@@ -6,25 +6,33 @@ A kill -9 shows what the process still held; it cannot show a missing fsync.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
-from pmcp_conformance.processes import Child, wait_until
+from pmcp_conformance.crash import (
+    at_each_line,
+    check_survivors,
+    drawn_plan,
+    heard_until,
+    kill_while_writing,
+)
+from pmcp_conformance.crossing import told
+from pmcp_conformance.processes import Child
 from pmcp_conformance.rules import rule
+from pmcp_conformance.servant import wait_until
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation, short
-from pmcp_storage import NotFoundError, TaskRecord
+from pmcp_storage import NotFoundError, StorageError, TaskRecord
 
 ROUNDS = 14
-"""A store that survives three kills in five is then missed once in a thousand runs; where rounds
-cost little there are three times as many, for stores that survive five kills in six."""
+"""A store that survives three kills in five is then missed once in a thousand runs."""
+
 
 _LONGEST = 0.03
 """Seconds after its first acknowledgement until a writer is killed at the latest."""
-
-State = tuple[int, int] | None
-"""What a key holds: the mark of its record, and its version."""
 
 
 @rule("DUR-1", facts=("durable", "shared"))
@@ -51,110 +59,29 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     """Every write and delete acknowledged before a kill -9 holds afterwards; one that was not
     acknowledged is there wholly or not at all.
     """
+    for method in ("put_if_version", "delete"):
+        at_each_line(trial, partial(survives_a_kill_at, trial, method))
     random = Random(trial.seed_number)
-    for number in range(3 * ROUNDS if trial.is_fast else ROUNDS):
+    for number in range(ROUNDS):
         owner = trial.owner()
         plan = drawn_plan(trial, owner, random)
-        told = kill_while_writing(trial.child(), plan, random.uniform(0, _LONGEST))
-        check_survivors(trial, owner, plan, told, number)
+        heard = kill_while_writing(trial.child(), plan, random.uniform(0, _LONGEST))
+        with told(f"after the kill in round {number}"):
+            check_survivors(trial, owner, plan, heard)
 
 
-def drawn_plan(trial: Trial, owner: str, random: Random) -> list[Any]:
-    """Writes and deletes on a few keys, more of them than there will be time for."""
-    plan: list[Any] = []
-    for _ in range(300):
-        key = f"k{random.randrange(4)}"
-        if random.random() < 0.2:
-            plan.append(("delete", (owner, key)))
-        else:
-            size = random.choice((10, 10, 2_000))
-            variables = {"mark": len(plan), "fill": "x" * size}
-            plan.append(("put", (trial.record(owner, key, variables=variables),)))
-    return plan
-
-
-def kill_while_writing(child: Child, plan: list[Any], delay: float) -> list[Any]:
-    """Let the child carry out the plan and kill it that many seconds after its first
-    acknowledgement; what it told before and while it died."""
-    told = told_until(child, plan, "done", 0)
-    told += child.answers(within=delay)
-    child.kill()
-    return [*told, *child.rest()]
-
-
-def told_until(child: Child, plan: list[Any], kind: str, number: int) -> list[Any]:
-    """Let the child carry out the plan; what it tells until a step of it begins, or is done."""
-    child.send("write_on", plan)
-    told = []
-    for message in child.answers(within=30.0):
-        told.append(message)
-        if message[0] == "failed":
-            raise message[2]
-        if message[:2] == (kind, number):
-            break
-    return told
-
-
-def check_survivors(
-    trial: Trial, owner: str, plan: list[Any], told: list[Any], number: int
-) -> None:
-    """What is stored is what was acknowledged, with or without the step that was under way."""
-    acknowledged = [n for kind, n, _ in told if kind == "done"]
-    begun = [n for kind, n, _ in told if kind == "begins"]
-    after, under_way = replay(plan, acknowledged), replay(plan, [*acknowledged, *begun[-1:]])
-    if begun and begun[-1] in acknowledged:
-        # The next step may have begun without a word of it having come through.
-        under_way = replay(plan, [*acknowledged, begun[-1] + 1])
-    for key in (f"k{n}" for n in range(4)):
-        found = stored(trial, owner, key)
-        if found not in (after.get(key), under_way.get(key)):
-            raise Violation(
-                f"{key} as acknowledged: {said(after.get(key))}"
-                + (f", or {said(under_way.get(key))}" if after != under_way else ""),
-                f"after the kill, in round {number}: {said(found)}",
-                [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in told[-8:]],
-            )
-        go_on(trial, owner, key, (after.get(key), under_way.get(key)))
-
-
-def replay(plan: list[Any], steps: list[int]) -> dict[str, State]:
-    """What the keys hold after these steps of the plan."""
-    held: dict[str, State] = {}
-    for number in dict.fromkeys(steps):
-        if number >= len(plan):
-            continue
-        method, args = plan[number]
-        if method == "delete":
-            held.pop(args[1], None)
-        else:
-            before = held.get(args[0].task_id)
-            version = 1 if before is None else before[1] + 1
-            held[args[0].task_id] = (args[0].variables["mark"], version)
-    return held
-
-
-def stored(trial: Trial, owner: str, key: str) -> State:
-    """What the key holds now."""
-    try:
-        found = trial.backend.get(owner, key)
-    except NotFoundError:
-        return None
-    return (found.record.variables["mark"], found.version)
-
-
-def said(state: State) -> str:
-    return "absent" if state is None else f"the record of step {state[0]} at version {state[1]}"
-
-
-def go_on(trial: Trial, owner: str, key: str, states: tuple[State, State]) -> None:
-    """The next write continues the versions.
-
-    In a storage with a server the step that was under way may arrive after the kill.
-    """
-    expected = {1 if state is None else state[1] + 1 for state in states}
-    version = trial.backend.put(trial.record(owner, key))
-    told = " or ".join(map(str, sorted(expected)))
-    trial.expect(version in expected, f"put returns {told}", f"it returned {short(version)}")
+def survives_a_kill_at(trial: Trial, method: str, line: int) -> bool:
+    """Kill a process at that line of an operation on a record that it has written; False if the
+    operation has fewer lines."""
+    owner, child = trial.owner(), trial.child()
+    first, second = [trial.record(owner, "k0", variables={"mark": mark}) for mark in (0, 1)]
+    last = (owner, "k0") if method == "delete" else (second, 1)
+    heard = [("done", 0, child.call("put", first))]
+    died_at = child.dies(line, method, *last)
+    heard.append(("begins", 1, "killed") if died_at else ("done", 1, "acknowledged"))
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
+        check_survivors(trial, owner, [("put", (first,)), (method, last)], heard)
+    return bool(died_at)
 
 
 @rule("DUR-3", facts=("durable", "shared"))
@@ -175,24 +102,53 @@ def versions_continue(trial: Trial) -> None:
 @rule("DUR-4", facts=("durable", "interprocess"))
 def opening_after_a_kill(trial: Trial) -> None:
     """The storage opens after a kill at any moment, and no stale lock stops the next process."""
-    random = Random(trial.seed_number + 4)
     owner = trial.owner()
-    for number in range(8):
-        child = trial.child()
-        records = [trial.record(owner, f"k{n % 3}") for n in range(200)]
+    at_each_line(trial, partial(works_after_a_kill_at, trial, owner))
+    random = Random(trial.seed_number + 4)
+    for number in range(6):
+        records = [long_record(trial, owner) for n in range(200)]
         plan = [("put", (record,)) for record in records]
-        kill_while_writing(child, plan, random.uniform(0, 0.03))
-        successor = trial.child()
-        begun = time.monotonic()
-        record = trial.record(owner, f"next {number}")
-        trial.returns(1, successor.call, "create", record)
-        took = time.monotonic() - begun
-        within = trial.target.answer_within
-        trial.expect(took < within, f"a write within {within} s", f"it took {took:.1f} s")
-        trial.holds(record, 1)
-        for key in ("k0", "k1", "k2"):
-            successor.call("put", trial.record(owner, key))
-        successor.close()
+        kill_while_writing(trial.child(), plan, random.uniform(0, _LONGEST), (0, 40)[number % 2])
+        works(trial, trial.child().call, owner, f"next {number}")
+
+
+def works_after_a_kill_at(trial: Trial, owner: str, line: int) -> bool:
+    """Kill a process at that line of opening and a write; False if they have fewer lines."""
+    died_at = trial.child().dies(line, "put", long_record(trial, owner))
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
+        opened_anew_works(trial, owner, f"after line {line}")
+    return bool(died_at)
+
+
+def opened_anew_works(trial: Trial, owner: str, key: str) -> None:
+    """A handle that is opened now can write."""
+    try:
+        handle = trial.open(key)
+    except StorageError as error:
+        observed = f"raised {type(error).__name__}: {error}"
+        raise Violation("the storage opens", observed) from error
+    works(trial, lambda method, *args: getattr(handle, method)(*args), owner, key)
+    handle.close()
+
+
+def works(trial: Trial, call: Callable[..., Any], owner: str, key: str) -> None:
+    """Whoever makes these calls can create a record soon, and write the one that was under way."""
+    begun = time.monotonic()
+    record = trial.record(owner, key)
+    trial.returns(1, call, "create", record)
+    took, within = time.monotonic() - begun, trial.target.answer_within
+    trial.expect(took < within, f"a write within {within} s", f"it took {took:.1f} s")
+    trial.holds(record, 1)
+    try:
+        call("put", long_record(trial, owner))
+    except StorageError as error:
+        observed = f"raised {type(error).__name__}: {error}"
+        raise Violation("put succeeds", observed) from error
+
+
+def long_record(trial: Trial, owner: str) -> TaskRecord:
+    """A record of which some are enough to fill whatever buffer there is."""
+    return trial.record(owner, "long", variables={"fill": "x" * 900})
 
 
 @rule("DUR-5", facts=("durable", "interprocess"))
@@ -200,20 +156,36 @@ def all_agree_after_a_kill(trial: Trial) -> None:
     """After a kill inside a delete or a cleanup get, listing and count agree."""
     random = Random(trial.seed_number + 5)
     ids = [f"t{n:02}" for n in range(12)]
-    for _ in range(40 if trial.is_fast else 8):
+    at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"))
+    for _ in range(8):
         owner = trial.owner()
         for task_id in ids:
             trial.seed(owner, task_id)
         kill_inside_a_delete(trial.child(), [("delete", (owner, t)) for t in ids], random)
         check_agreement(trial, owner, ids)
     if not trial.target.native_expiry:
+        at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"))
         agree_after_a_killed_cleanup(trial, ids, random)
+
+
+def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, line: int) -> bool:
+    """Kill a process at that line of a delete or a cleanup; False if it has fewer lines."""
+    owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
+    for task_id in ids:
+        trial.seed(owner, task_id, expires_at=past)
+    args = (owner, ids[1]) if method == "delete" else ()
+    child = trial.child()
+    child.call("count_by_owner", owner)  # whatever opening does is then done
+    died_at = child.dies(line, method, *args)
+    with told(f"after a process was killed at {died_at}" if died_at else ""):
+        check_agreement(trial, owner, ids)
+    return bool(died_at)
 
 
 def kill_inside_a_delete(child: Child, plan: list[Any], random: Random) -> None:
     """Kill the child somewhere in a step that is neither the first nor the last."""
     step = random.randrange(2, len(plan) - 1)
-    told_until(child, plan, "begins", 1)
+    heard_until(child, plan, "begins", 1)
     begun = time.monotonic()
     for message in child.answers(within=30.0):
         if message[:2] == ("begins", step):
@@ -226,12 +198,12 @@ def kill_inside_a_delete(child: Child, plan: list[Any], random: Random) -> None:
 def agree_after_a_killed_cleanup(trial: Trial, ids: list[str], random: Random) -> None:
     """The same inside of a cleanup; the first one is not killed, but shows how long it takes."""
     took = 0.0
-    for number in range(30 if trial.is_fast else 4):
+    for number in range(4):
         owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
         for task_id in ids:
             trial.seed(owner, task_id, expires_at=past)
         child = trial.child()
-        told_until(child, [("cleanup_expired", ())], "begins", 0)
+        heard_until(child, [("cleanup_expired", ())], "begins", 0)
         begun = time.monotonic()
         if number == 0:
             next(child.answers(within=30.0))
@@ -274,7 +246,8 @@ def is_found(trial: Trial, owner: str, task_id: str) -> bool:
 def simultaneous_first_opening(trial: Trial) -> None:
     """Two processes that open fresh storage at the same time both work."""
     children = [trial.child(), trial.child()]
-    for number in range(60 if trial.is_fast else 6):
+    at_each_line(trial, partial(opened_in_between, trial, children))
+    for number in range(10 if trial.is_fast else 6):
         token = trial.fresh_token()
         records = [trial.record("owner", f"of {n} in round {number}") for n in (0, 1)]
         at = time.monotonic_ns() + 2_000_000
@@ -288,6 +261,34 @@ def simultaneous_first_opening(trial: Trial) -> None:
             read_both(trial, child, records)
 
 
+def opened_in_between(trial: Trial, children: list[Child], line: int) -> bool:
+    """The second process opens fresh storage and writes while the first one has stopped at that
+    line of opening it and a first look; False if the first one came to its end before."""
+    token = trial.fresh_token()
+    records = [trial.record("owner", f"of {n} with a stop at line {line}") for n in (0, 1)]
+    look, write = ("count_by_owner", ("owner",)), ("create", (records[1],))
+    first, second = children
+    first.send("step", line, False, [("open_fresh", (token,)), look])
+    stopped_at = first.stopped()
+    second.send("step", 0, False, [("open_fresh", (token,)), write])
+    second.gives_way()
+    if stopped_at:
+        first.go_on()
+        first.stopped()
+    second.stopped()
+    with told(stopped_at and f"when one process opened while another one was at {stopped_at}"):
+        first.answer()
+        trial.returns(1, second.answer)
+        trial.returns(1, first.call, "create", records[0])
+        for child in children:
+            read_both(trial, child, records)
+    return bool(stopped_at)
+
+
 def read_both(trial: Trial, child: Child, records: list[TaskRecord]) -> None:
     for record in records:
-        trial.same_entry(child.call("get", record.owner_id, record.task_id), record, 1)
+        try:
+            found = child.call("get", record.owner_id, record.task_id)
+        except NotFoundError as error:
+            raise Violation("both processes find what either has written", str(error)) from error
+        trial.same_entry(found, record, 1)

@@ -10,16 +10,14 @@ from typing import Any
 
 from pmcp_conformance.contract.concurrency import (
     ROUNDS,
-    Call,
-    Pair,
     check_counter,
     check_one_winner,
-    crossings,
     raise_unexpected,
 )
-from pmcp_conformance.processes import increment
+from pmcp_conformance.crossing import Call, Pair, crossed
 from pmcp_conformance.race import Attempt, together
 from pmcp_conformance.rules import rule
+from pmcp_conformance.servant import increment
 from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
@@ -84,7 +82,7 @@ def processes_see_each_other(trial: Trial) -> None:
         key = f"round {number}"
         trial.seed(owner, key)
         attempts = swap_against(trial, child, owner, key)
-        check_one_winner(trial, attempts)
+        check_one_winner(attempts)
         found = trial.backend.get(owner, key)
         trial.expect(found.version == 2, f"version 2 of {key}", f"version {found.version}")
     trial.returns(True, from_child, trial, child, "delete", owner, "task")
@@ -137,10 +135,8 @@ def listings_during_writes(trial: Trial) -> None:
     """A listing during writes holds every record that is there all along, each in a state that
     existed.
     """
-    owner = trial.owner()
-    stable = [f"s{number:02}" for number in range(12)]
-    for task_id in stable:
-        trial.seed(owner, task_id, variables={"version": 1})
+    listings_crossed(trial, *twelve_records(trial))
+    owner, stable = twelve_records(trial)
     first, second = trial.contenders(2)
     done: list[bool] = []
 
@@ -171,14 +167,21 @@ def listings_during_writes(trial: Trial) -> None:
     with trial.preempted(11):
         attempts = together(trial.watch, [write, read])
     raise_unexpected(attempts)
-    listings_crossed(trial, owner, stable)
+
+
+def twelve_records(trial: Trial) -> tuple[str, list[str]]:
+    """An owner with twelve records, and their ids."""
+    owner, stable = trial.owner(), [f"s{number:02}" for number in range(12)]
+    for task_id in stable:
+        trial.seed(owner, task_id, variables={"version": 1})
+    return owner, stable
 
 
 def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
     """A write or a delete comes in between at each line of a listing, and a listing at each line
     of a write."""
     first, second = trial.contenders(2)
-    versions = {entry.record.task_id: entry.version for entry in first.list_by_owner(owner)}
+    versions = dict.fromkeys(stable, 1)
 
     def listing() -> None:
         check_listing(stable, pages(second, owner))
@@ -195,8 +198,7 @@ def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
 
     pairs: list[Pair] = [with_a_delete, lambda _: (listing, write), lambda _: (write, listing)]
     for pair in pairs:
-        for _, attempts in crossings(trial, pair):
-            raise_unexpected(attempts)
+        crossed(trial, pair, lambda _, attempts: raise_unexpected(attempts))
 
 
 def pages(handle: StorageBackend, owner: str) -> list[Any]:

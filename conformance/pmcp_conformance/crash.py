@@ -1,0 +1,130 @@
+"""Processes that are killed over a plan of writes, and what must be stored afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from pmcp_conformance.processes import Child
+from pmcp_conformance.trial import Trial
+from pmcp_conformance.violation import Violation, short
+from pmcp_storage import NotFoundError
+
+_MOST_LINES = 120
+"""An opening and an operation have fewer lines than this; more are tried on so many."""
+
+State = tuple[int, int] | None
+"""What a key holds: the mark of its record, and its version."""
+
+
+def at_each_line(trial: Trial, try_at: Callable[[int], object]) -> None:
+    """Try this with a process that is killed, or stopped, at line number 1, 2 and so on of the
+    backend's code, until it says that there are no more lines.
+
+    Where something else than Python code decides, kills at random are all there is.
+    """
+    for line in range(1, _MOST_LINES + 1) if trial.is_fast else ():
+        if not try_at(line):
+            return
+
+
+def drawn_plan(trial: Trial, owner: str, random: Random) -> list[Any]:
+    """Writes and deletes on a few keys, more of them than there will be time for."""
+    plan: list[Any] = []
+    for _ in range(300):
+        key = f"k{random.randrange(4)}"
+        if random.random() < 0.2:
+            plan.append(("delete", (owner, key)))
+        else:
+            size = random.choice((10, 10, 2_000))
+            variables = {"mark": len(plan), "fill": "x" * size}
+            plan.append(("put", (trial.record(owner, key, variables=variables),)))
+    return plan
+
+
+def kill_while_writing(child: Child, plan: list[Any], delay: float, step: int = 0) -> list[Any]:
+    """Let the child carry out the plan and kill it that many seconds after it has acknowledged
+    that step; what it told before and while it died."""
+    heard = heard_until(child, plan, "done", step)
+    heard += child.answers(within=delay)
+    child.kill()
+    return [*heard, *child.rest()]
+
+
+def heard_until(child: Child, plan: list[Any], kind: str, number: int) -> list[Any]:
+    """Let the child carry out the plan; what it tells until a step of it begins, or is done."""
+    child.send("write_on", plan)
+    heard = []
+    for message in child.answers(within=30.0):
+        heard.append(message)
+        if message[0] == "failed":
+            raise message[2]
+        if message[:2] == (kind, number):
+            break
+    return heard
+
+
+def check_survivors(trial: Trial, owner: str, plan: list[Any], heard: list[Any]) -> None:
+    """What is stored is what was acknowledged, with or without the step that was under way."""
+    acknowledged = [n for kind, n, _ in heard if kind == "done"]
+    begun = [n for kind, n, _ in heard if kind == "begins"]
+    after, under_way = replay(plan, acknowledged), replay(plan, [*acknowledged, *begun[-1:]])
+    if begun and begun[-1] in acknowledged:
+        # The next step may have begun without a word of it having come through.
+        under_way = replay(plan, [*acknowledged, begun[-1] + 1])
+    for key in sorted({task_of(step) for step in plan}):
+        found = stored(trial, owner, key)
+        if found not in (after.get(key), under_way.get(key)):
+            raise Violation(
+                f"{key} as acknowledged: {said(after.get(key))}"
+                + (f", or {said(under_way.get(key))}" if after != under_way else ""),
+                said(found),
+                [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard[-8:]],
+            )
+        go_on(trial, owner, key, (after.get(key), under_way.get(key)))
+
+
+def task_of(step: Any) -> str:
+    """The task that a step of a plan writes or deletes."""
+    method, args = step
+    task_id: str = args[1] if method == "delete" else args[0].task_id
+    return task_id
+
+
+def replay(plan: list[Any], steps: list[int]) -> dict[str, State]:
+    """What the keys hold after these steps of the plan."""
+    held: dict[str, State] = {}
+    for number in dict.fromkeys(steps):
+        if number >= len(plan):
+            continue
+        task_id, (method, args) = task_of(plan[number]), plan[number]
+        before = held.pop(task_id, None)
+        if method != "delete":
+            version = 1 if before is None else before[1] + 1
+            held[task_id] = (args[0].variables["mark"], version)
+    return held
+
+
+def stored(trial: Trial, owner: str, key: str) -> State:
+    """What the key holds now."""
+    try:
+        found = trial.backend.get(owner, key)
+    except NotFoundError:
+        return None
+    return (found.record.variables["mark"], found.version)
+
+
+def said(state: State) -> str:
+    return "absent" if state is None else f"the record of step {state[0]} at version {state[1]}"
+
+
+def go_on(trial: Trial, owner: str, key: str, states: tuple[State, State]) -> None:
+    """The next write continues the versions.
+
+    In a storage with a server the step that was under way may arrive after the kill.
+    """
+    expected = {1 if state is None else state[1] + 1 for state in states}
+    version = trial.backend.put(trial.record(owner, key))
+    told = " or ".join(map(str, sorted(expected)))
+    trial.expect(version in expected, f"put returns {told}", f"it returned {short(version)}")
