@@ -160,7 +160,7 @@ class Client:
         ended = time.monotonic_ns()
         found = {entry.record.task_id: entry for entry in entries}
         for key in keys:
-            self._note("get", key, begun, ended, Attempt(found.get(key)))
+            self._note("get", key, begun, ended, Attempt(found.get(key)), listed=True)
 
     def _record(self, key: str) -> tuple[str, TaskRecord]:
         wid = f"w{next(self._history.wids)}"

@@ -13,7 +13,6 @@ from pmcp_conformance.rules import Rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Blocked, Violation
 
-
 _HANGS = 3
 
 
