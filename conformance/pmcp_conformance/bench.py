@@ -62,12 +62,12 @@ class Bench:
         return self._nursery
 
     @property
-    def is_fast(self) -> bool:
-        """Whether an operation takes so little that it cannot be waiting for anything."""
+    def latency(self) -> float:
+        """How many seconds an operation waits for the storage; 0 where that is next to nothing."""
         if self._latency is None:
             owner_id = self.new_owner()
             self._latency = min(timed(self.handle(), owner_id) for _ in range(3))
-        return self._latency < _NO_WAITING
+        return self._latency if self._latency >= _NO_WAITING else 0.0
 
     def new_owner(self, form: str = "{}") -> str:
         """An owner id that nobody else uses; `form` says where its UUID goes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +18,9 @@ _MOST_LINES = 60
 _MOST_LEAD = 6
 """Lines that the first call may be ahead where both go on in turns."""
 
+_SLOW = 0.4
+"""Seconds for all orders of a pair, where an operation takes milliseconds."""
+
 Call = Callable[[], object]
 
 Pair = Callable[[str], Sequence[Call]]
@@ -29,10 +33,9 @@ Check = Callable[[str, list[Attempt]], None]
 def crossed(trial: Trial, pair: Pair, check: Check) -> None:
     """Let the second call of a pair come in between at each line of the first, one after the other.
 
-    The pair is made for a key of its own each time. Where something else than Python code decides,
-    threads that race are all there is.
+    The pair is made for a key of its own each time.
     """
-    for line in range(1, _MOST_LINES + 1) if trial.is_fast else ():
+    for line in numbers(trial, _MOST_LINES):
         key = f"crossing {line}"
         came_in, attempts = cross(trial, interrupted, pair(key), line)
         with told(came_in and f"when the second call came in at {came_in}"):
@@ -45,11 +48,21 @@ def crossed_in_turns(trial: Trial, pair: Pair, check: Check) -> None:
     """The same, and then with both calls going on in turns, a line each, so that both have looked
     before either acts."""
     crossed(trial, pair, check)
-    for lead in range(1, _MOST_LEAD + 1) if trial.is_fast else ():
+    for lead in numbers(trial, _MOST_LEAD):
         key = f"turns {lead}"
         came_in, attempts = cross(trial, in_turns, pair(key), lead)
         with told(f"when the second call came in at {came_in} and both went on line by line"):
             check(key, attempts)
+
+
+def numbers(trial: Trial, most: int) -> Iterator[int]:
+    """The numbers from 1 on: all of them, or as many as there is time for where the storage lets
+    its callers wait."""
+    begun = time.monotonic()
+    for number in range(1, most + 1):
+        if trial.latency and time.monotonic() - begun > _SLOW:
+            return
+        yield number
 
 
 def cross(
@@ -60,7 +73,7 @@ def cross(
     A second call for which the first had too few lines follows it."""
     attempts: dict[int, Attempt] = {}
     first, second = [partial(note, attempts, number, call) for number, call in enumerate(calls)]
-    came_in = order(trial.backend.untraced, first, line, by=second)
+    came_in = order(trial.backend.untraced, first, line, by=second, latency=trial.latency)
     if 1 not in attempts:
         second()
     return came_in, [attempts[0], attempts[1]]

@@ -50,12 +50,24 @@ def preempted(backend: StorageBackend, seed: int) -> Iterator[None]:
 
 
 def backend_files(backend: StorageBackend) -> tuple[str, ...]:
-    """Where the backend's own code is: the files of its classes, and of their packages' folders."""
+    """Where the backend's own code is: the folders of its classes' packages; of modules of the top
+    level the files, and those of the modules beside them, unless they lie among installed ones.
+    """
     modules = {kind.__module__ for kind in type(backend).__mro__} - {"abc", "builtins"}
     modules -= {"pmcp_storage.backend"}
     found = [(name, getattr(sys.modules.get(name), "__file__", None)) for name in modules]
-    # A module of the top level may lie among other people's; a package is one thing.
-    return tuple(os.path.dirname(file) if "." in name else file for name, file in found if file)
+    places = [
+        [os.path.dirname(file)] if "." in name else _beside(file) for name, file in found if file
+    ]
+    return tuple(sorted({place for some in places for place in some}))
+
+
+def _beside(file: str) -> list[str]:
+    folder = os.path.dirname(file)
+    if os.path.basename(folder) in ("site-packages", "dist-packages"):
+        return [file]
+    loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    return [file, *(other for other in loaded if os.path.dirname(other) == folder)]
 
 
 def _tracer(places: tuple[str, ...], seed: int) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from pmcp_conformance.stepping import at_line, place, traced, tracer
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import (
+    BackendError,
     ConcurrentModificationError,
     OutcomeUnknownError,
     StorageBackend,
@@ -129,10 +130,10 @@ def increment(handle: StorageBackend, record: TaskRecord, times: int) -> tuple[i
         try:
             handle.put_if_version(record.model_copy(update={"variables": counter}), found.version)
             done += 1
-        except ConcurrentModificationError:
-            continue
         except OutcomeUnknownError:
             unknown += 1
+        except (ConcurrentModificationError, BackendError):
+            continue  # neither is applied
     return done, unknown
 
 

@@ -25,7 +25,7 @@ _LOOK = 0.0003
 _LOOKS = 60
 _ASLEEP = 3
 """Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
-that the other one holds."""
+that the other one holds; more where the storage itself lets its callers wait."""
 
 _TIMES = 3
 """Of a line that runs again and again; the fourth time shows nothing new."""
@@ -34,10 +34,12 @@ Call = Callable[[], object]
 OnLine = Callable[[FrameType], object]
 
 
-def interrupted(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
+def interrupted(
+    backend: StorageBackend, call: Call, at: int, by: Call, latency: float = 0.0
+) -> str:
     """Run `call`, and `by` in another thread when `call` comes to line number `at`, from 1 on, of
     the backend's code; return the place, or "" if it did not come that far. Raises what either
-    raises.
+    raises. `latency` is how many seconds an operation waits for the storage.
 
     Under a debugger or a coverage tool the two simply run at the same time, and "" is returned.
     """
@@ -47,7 +49,7 @@ def interrupted(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
     def come_in(frame: FrameType) -> None:
         places.append(place(frame))
         second.start()
-        has_ended(second.native_id, second.ended.wait)
+        has_ended(second.native_id, second.ended.wait, looks_for(latency))
 
     debugged = sys.gettrace() is not None
     if debugged:
@@ -59,7 +61,7 @@ def interrupted(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
     return "".join(places)
 
 
-def in_turns(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
+def in_turns(backend: StorageBackend, call: Call, at: int, by: Call, latency: float = 0.0) -> str:
     """Run `call`, and from its line number `at` on also `by`, both from there on in turns of one
     line each; return as `interrupted` does.
 
@@ -67,7 +69,7 @@ def in_turns(backend: StorageBackend, call: Call, at: int, by: Call) -> str:
     """
     if sys.gettrace() is not None:
         return interrupted(backend, call, at, by)
-    turns, files = _Turns(at - 1), backend_files(backend)
+    turns, files = _Turns(at - 1, looks_for(latency)), backend_files(backend)
     threads = [
         _Thread(lambda: turns.run(0, call, tracer(files, lambda frame: turns.line(0, frame)))),
         _Thread(lambda: turns.run(1, by, tracer(files, lambda frame: turns.line(1, frame)))),
@@ -107,11 +109,12 @@ class _Thread(threading.Thread):
 class _Turns:
     """Lets one of two threads run at a time, unless that one waits for a lock of the other's."""
 
-    def __init__(self, lead: int) -> None:
+    def __init__(self, lead: int, asleep: int) -> None:
         self.began_at = ""
         """Where the first was when the second began."""
         self._changed = threading.Condition()
         self._lead = lead
+        self._asleep = asleep
         self._turn = 0
         self._ids = [0, 0]
         self._over = [False, False]
@@ -146,7 +149,7 @@ class _Turns:
                 lambda within: self._changed.wait_for(
                     lambda: self._turn == me or self._over[other], within
                 ),
-                1 if self._stuck[other] else _ASLEEP,
+                1 if self._stuck[other] else self._asleep,
             )
 
 
@@ -156,13 +159,18 @@ def has_ended(id: int | None, ended: Callable[[float], bool], asleep: int = _ASL
     `ended` waits for that end as many seconds as it is given; at so many looks `asleep`, the one
     with the turn is taken to wait for a lock that another holds.
     """
-    for _ in range(_LOOKS):
+    for _ in range(_LOOKS + asleep):
         if ended(_LOOK):
             return True
         asleep -= is_asleep(id)
         if not asleep:
             break
     return False
+
+
+def looks_for(latency: float) -> int:
+    """The looks that find whoever has the turn asleep before more is to blame than the storage."""
+    return _ASLEEP + round(4 * latency / _LOOK)
 
 
 def is_asleep(id: int | None) -> bool:
