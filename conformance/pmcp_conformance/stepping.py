@@ -51,11 +51,12 @@ def interrupted(
         second.start()
         has_ended(second.native_id, second.ended.wait, looks_for(latency))
 
-    debugged = sys.gettrace() is not None
-    if debugged:
-        second.start()
     try:
-        traced(call, tracer(backend_files(backend), at_line(at, come_in)), not debugged)
+        if sys.gettrace() is not None:
+            second.start()
+            call()
+        else:
+            traced(call, tracer(backend_files(backend), at_line(at, come_in)))
     finally:
         second.finish()
     return "".join(places)
@@ -74,7 +75,7 @@ def in_turns(backend: StorageBackend, call: Call, at: int, by: Call, latency: fl
         _Thread(lambda: turns.run(0, call, tracer(files, lambda frame: turns.line(0, frame)))),
         _Thread(lambda: turns.run(1, by, tracer(files, lambda frame: turns.line(1, frame)))),
     ]
-    for thread in threads:
+    for thread in reversed(threads):
         thread.start()
     for thread in threads:
         thread.finish()
@@ -217,10 +218,8 @@ def tracer(files: tuple[str, ...], act: OnLine) -> Any:
     return on_call
 
 
-def traced(call: Call, trace: Any, really: bool = True) -> object:
+def traced(call: Call, trace: Any) -> object:
     """What a call returns, made under a tracer."""
-    if not really:
-        return call()
     sys.settrace(trace)
     try:
         return call()
