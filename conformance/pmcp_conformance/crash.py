@@ -74,15 +74,12 @@ def check_survivors(trial: Trial, owner: str, plan: list[Any], heard: list[Any])
         # The next step may have begun without a word of it having come through.
         under_way = replay(plan, [*acknowledged, begun[-1] + 1])
     for key in sorted({task_of(step) for step in plan}):
-        found = stored(trial, owner, key)
-        if found not in (after.get(key), under_way.get(key)):
-            raise Violation(
-                f"{key} as acknowledged: {said(after.get(key))}"
-                + (f", or {said(under_way.get(key))}" if after != under_way else ""),
-                said(found),
-                [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard[-8:]],
-            )
-        go_on(trial, owner, key, (after.get(key), under_way.get(key)))
+        found, states = stored(trial, owner, key), (after.get(key), under_way.get(key))
+        if found not in states:
+            texts = " or ".join(dict.fromkeys(map(said, states)))
+            steps = [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard]
+            raise Violation(f"{key} as acknowledged: {texts}", said(found), steps[-8:])
+        go_on(trial, owner, key, states)
 
 
 def task_of(step: Any) -> str:

@@ -56,10 +56,11 @@ def backend_files(backend: StorageBackend) -> tuple[str, ...]:
     modules = {kind.__module__ for kind in type(backend).__mro__} - {"abc", "builtins"}
     modules -= {"pmcp_storage.backend"}
     found = [(name, getattr(sys.modules.get(name), "__file__", None)) for name in modules]
-    places = [
-        [os.path.dirname(file)] if "." in name else _beside(file) for name, file in found if file
-    ]
-    return tuple(sorted({place for some in places for place in some}))
+    places = set[str]()
+    for name, file in found:
+        if file:
+            places.update([os.path.dirname(file)] if "." in name else _beside(file))
+    return tuple(sorted(places))
 
 
 def _beside(file: str) -> list[str]:

@@ -255,8 +255,8 @@ def simultaneous_first_opening(trial: Trial) -> None:
             child.send("open_fresh", token, at=at)
             child.send("create", record)
         for child in children:
-            child.answer()
-            trial.returns(1, child.answer)
+            trial.returns(None, named("open_fresh", child))
+            trial.returns(1, named("create", child))
         for child in children:
             read_both(trial, child, records)
 
@@ -278,11 +278,21 @@ def opened_in_between(trial: Trial, children: list[Child], line: int) -> bool:
     second.stopped()
     with told(stopped_at and f"when one process opened while another one was at {stopped_at}"):
         first.answer()
-        trial.returns(1, second.answer)
+        trial.returns(1, named("create", second))
         trial.returns(1, first.call, "create", records[0])
         for child in children:
             read_both(trial, child, records)
     return bool(stopped_at)
+
+
+def named(method: str, child: Child) -> Callable[[], Any]:
+    """What a process answers to a call of that name, which it was sent before."""
+
+    def answer() -> Any:
+        return child.answer()
+
+    answer.__name__ = method
+    return answer
 
 
 def read_both(trial: Trial, child: Child, records: list[TaskRecord]) -> None:
