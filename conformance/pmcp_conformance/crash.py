@@ -14,6 +14,9 @@ from pmcp_storage import NotFoundError
 _MOST_LINES = 120
 """An opening and an operation have fewer lines than this; more are tried on so many."""
 
+_SECONDS = 1.5
+"""For all lines of an operation, where one takes milliseconds."""
+
 State = tuple[int, int] | None
 """What a key holds: the mark of its record, and its version."""
 
@@ -24,7 +27,7 @@ def at_each_line(trial: Trial, try_at: Callable[[int], object]) -> None:
 
     Where something else than Python code decides, kills at random are all there is.
     """
-    for line in range(1, _MOST_LINES + 1) if trial.is_fast else ():
+    for line in trial.numbers(_MOST_LINES, within=_SECONDS):
         if not try_at(line):
             return
 
@@ -80,6 +83,10 @@ def check_survivors(trial: Trial, owner: str, plan: list[Any], heard: list[Any])
             steps = [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard]
             raise Violation(f"{key} as acknowledged: {texts}", said(found), steps[-8:])
         go_on(trial, owner, key, states)
+    listed, written = trial.task_ids(owner), sorted({task_of(step) for step in plan}, reverse=True)
+    trial.expect(
+        listed == written, f"a listing of {written}, which were just written", short(listed)
+    )
 
 
 def task_of(step: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,8 +17,8 @@ _MOST_LINES = 60
 _MOST_LEAD = 6
 """Lines that the first call may be ahead where both go on in turns."""
 
-_SLOW = 0.4
-"""Seconds for all orders of a pair, where an operation takes milliseconds."""
+_SECONDS = 0.4
+"""For all orders of a pair, where an operation takes milliseconds."""
 
 Call = Callable[[], object]
 
@@ -35,7 +34,7 @@ def crossed(trial: Trial, pair: Pair, check: Check) -> None:
 
     The pair is made for a key of its own each time.
     """
-    for line in numbers(trial, _MOST_LINES):
+    for line in trial.numbers(_MOST_LINES, within=_SECONDS):
         key = f"crossing {line}"
         came_in, attempts = cross(trial, interrupted, pair(key), line)
         with told(came_in and f"when the second call came in at {came_in}"):
@@ -48,21 +47,11 @@ def crossed_in_turns(trial: Trial, pair: Pair, check: Check) -> None:
     """The same, and then with both calls going on in turns, a line each, so that both have looked
     before either acts."""
     crossed(trial, pair, check)
-    for lead in numbers(trial, _MOST_LEAD):
+    for lead in trial.numbers(_MOST_LEAD, within=_SECONDS):
         key = f"turns {lead}"
         came_in, attempts = cross(trial, in_turns, pair(key), lead)
         with told(f"when the second call came in at {came_in} and both went on line by line"):
             check(key, attempts)
-
-
-def numbers(trial: Trial, most: int) -> Iterator[int]:
-    """The numbers from 1 on: all of them, or as many as there is time for where the storage lets
-    its callers wait."""
-    begun = time.monotonic()
-    for number in range(1, most + 1):
-        if trial.latency and time.monotonic() - begun > _SLOW:
-            return
-        yield number
 
 
 def cross(

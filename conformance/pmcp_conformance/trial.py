@@ -6,6 +6,7 @@ operation, and the assertions that rules share. At the end all that was written 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -128,6 +129,15 @@ class Trial:
     def latency(self) -> float:
         """How many seconds an operation waits for the storage; 0 where it is not worth counting."""
         return self._bench.latency
+
+    def numbers(self, most: int, *, within: float) -> Iterator[int]:
+        """The numbers from 1 on: all of them, or as many as these seconds allow where the storage
+        lets its callers wait."""
+        begun = time.monotonic()
+        for number in range(1, most + 1):
+            if self.latency and time.monotonic() - begun > within:
+                return
+            yield number
 
     @contextmanager
     def preempted(self, seed: int) -> Iterator[None]:

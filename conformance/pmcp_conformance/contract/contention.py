@@ -177,6 +177,7 @@ def small_histories(trial: Trial, version: int, one: str, other: str) -> None:
         raise_unexpected(attempts)
         for handle in handles:
             Client(histories[key], handle, trial).get(key)
+            Client(histories[key], handle, trial).list([key])
         histories[key].verify(trial, "CON-8")
 
     crossed(trial, pair, check)

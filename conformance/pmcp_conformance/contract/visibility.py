@@ -97,7 +97,9 @@ def increments_of_two_processes(trial: Trial, child: Any, owner: str) -> None:
     times = 150 if trial.is_fast else 20
     record = trial.seed(owner, "counter", variables={"counter": 0})
     child.send("increment", record, times)
-    ours, theirs = increment(trial.contenders(1)[0], record, times), child.answer()
+    with trial.preempted(10):
+        ours = increment(trial.contenders(1)[0], record, times)
+    theirs = child.answer()
     check_counter(trial, owner, "counter", ours[0] + theirs[0], ours[1] + theirs[1])
 
 
