@@ -82,6 +82,13 @@ def explained(attempts: Iterable[Attempt]) -> list[str]:
     return [f"contender {number}: {attempt}" for number, attempt in enumerate(attempts)]
 
 
+def raise_unexpected(attempts: list[Attempt]) -> None:
+    """Raise the first error that says more than that the storage failed."""
+    for attempt in attempts:
+        if attempt.error is not None and not attempt.failed and not attempt.unknown:
+            raise attempt.error
+
+
 @dataclass
 class History:
     """The operations of all clients on the owner's tasks, as they ended."""

@@ -327,6 +327,7 @@ class Trial:
         """End what can be ended without asking a storage that does not answer."""
         for child in self._children:
             child.kill()
+            child.close()
         self._bench.forget_handle()
 
     def _delete_all(self) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from pmcp_conformance.contract.expiry import HOUR, past
+from pmcp_conformance.crossing import Call, crossed
+from pmcp_conformance.race import Attempt, raise_unexpected
 from pmcp_conformance.rules import rule
-from pmcp_conformance.stepping import interrupted
 from pmcp_conformance.trial import Trial
 from pmcp_storage import TaskRecord
-
-_MOST_LINES = 100
 
 
 def some_expired(trial: Trial, owner: str) -> list[TaskRecord]:
@@ -77,19 +77,20 @@ def cleanup_leaves_the_living(trial: Trial) -> None:
 def cleanup_spares_the_refreshed(trial: Trial) -> None:
     """cleanup_expired never removes a record that was refreshed while it ran."""
     owner, handle = trial.owner(), trial.backend.untraced
-    for line in range(1, _MOST_LINES + 1):
-        task_id = f"t{line}"
-        trial.seed(owner, task_id, expires_at=past(trial, HOUR))
-        refreshed = trial.record(owner, task_id, expires_at=None)
-        put = partial(handle.put, refreshed)
-        reached = interrupted(handle, handle.cleanup_expired, line, by=put)
-        if not reached:
-            put()
-        told = f"gone, though put was acknowledged during line {line} of the cleanup"
-        trial.expect(task_id in trial.task_ids(owner), "the refreshed record to stay", told)
-        trial.backend.delete(owner, task_id)
-        if not reached:
-            break
+
+    def pair(key: str) -> Sequence[Call]:
+        trial.seed(owner, key, expires_at=past(trial, HOUR))
+        return handle.cleanup_expired, partial(
+            handle.put, trial.record(owner, key, expires_at=None)
+        )
+
+    def check(key: str, attempts: list[Attempt]) -> None:
+        raise_unexpected(attempts)
+        there = key in trial.task_ids(owner)
+        trial.expect(there, "the refreshed record to stay", "gone, though put was acknowledged")
+        trial.backend.delete(owner, key)
+
+    crossed(trial, pair, check)
 
 
 @rule("EXP-12", facts=("not native_expiry",))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.crossing import Call, crossed_in_turns
-from pmcp_conformance.race import Attempt, explained, together
+from pmcp_conformance.race import Attempt, explained, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
@@ -248,10 +248,3 @@ def records_and_versions_belong_together(trial: Trial) -> None:
     with trial.preempted(7):
         attempts = together(trial.watch, [write, read, read])
     raise_unexpected(attempts)
-
-
-def raise_unexpected(attempts: list[Attempt]) -> None:
-    """Raise the first error that says more than that the storage failed."""
-    for attempt in attempts:
-        if attempt.error is not None and not attempt.failed and not attempt.unknown:
-            raise attempt.error

@@ -11,10 +11,9 @@ from pmcp_conformance.contract.concurrency import (
     CONTENDERS,
     check_counter,
     contend,
-    raise_unexpected,
 )
 from pmcp_conformance.crossing import Call, crossed
-from pmcp_conformance.race import Attempt, Client, History, together
+from pmcp_conformance.race import Attempt, Client, History, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial

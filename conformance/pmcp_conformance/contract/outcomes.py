@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from functools import partial
 from random import Random
 
-from pmcp_conformance.contract.concurrency import raise_unexpected
 from pmcp_conformance.contract.faults import (
     demand,
     read_agrees,
@@ -32,7 +31,7 @@ from pmcp_conformance.faulted import (
     struck_cases,
 )
 from pmcp_conformance.faults import Fault
-from pmcp_conformance.race import Attempt, Client, History, together
+from pmcp_conformance.race import Attempt, Client, History, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation

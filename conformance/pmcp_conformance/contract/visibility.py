@@ -12,10 +12,9 @@ from pmcp_conformance.contract.concurrency import (
     ROUNDS,
     check_counter,
     check_one_winner,
-    raise_unexpected,
 )
 from pmcp_conformance.crossing import Call, Pair, crossed
-from pmcp_conformance.race import Attempt, together
+from pmcp_conformance.race import Attempt, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.servant import increment
 from pmcp_conformance.trace import TracedBackend
