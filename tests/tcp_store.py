@@ -292,6 +292,7 @@ class TcpTarget(BackendTarget):
     name = "tcp"
     durable = False
     answer_within = 2.0
+    server: type[TcpServer] = TcpServer
 
     def __init__(self, backend: type[TcpBackend] = TcpBackend) -> None:
         self._backend = backend
@@ -302,7 +303,7 @@ class TcpTarget(BackendTarget):
         return {**vars(self), "_server": None}
 
     def prepare(self) -> None:
-        self._server = TcpServer()
+        self._server = self.server()
         self._address = self._server.server_address[:2]  # type: ignore[assignment]
 
     def dispose(self) -> None:

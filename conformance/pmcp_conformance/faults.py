@@ -25,6 +25,9 @@ from typing import Self
 _DELAY = 0.003
 """Seconds: some round trips on loopback."""
 
+_GATHERING = 0.5
+"""Seconds that requests are kept back for others that are to go on with them."""
+
 _PATIENCE = 30.0
 """Seconds that the proxy waits for a socket, or a caller for the proxy, before it gives up."""
 
@@ -97,6 +100,10 @@ class Proxy:
         self._hook: Callable[[], object] | None = None
         self._links: set[_Link] = set()
         self._due: list[tuple[float, Callable[[], None]]] = []
+        self.gathered = True
+        """Whether all the requests that `gather` waited for have come."""
+        self._gathering = 0
+        self._held: dict[_Link, bytes] = {}
         self._commands: SimpleQueue[tuple[Future[None], Callable[[], None]]] = SimpleQueue()
         self._ended = False
         # Bound and never listening: it keeps the port ours while connections are refused.
@@ -124,6 +131,11 @@ class Proxy:
         the server has answered or would have been asked, and before the client notices anything.
         """
         self._do(partial(self._play, script, hook))
+
+    def gather(self, requests: int) -> None:
+        """Keep so many requests back until the last of them is here, and then let them all go on
+        at the same instant; or those that have come within half a second."""
+        self._do(partial(self._gather, requests))
 
     def refuse(self) -> None:
         """Reset all connections and refuse new ones."""
@@ -183,6 +195,15 @@ class Proxy:
     def _play(self, script: Script, hook: Callable[[], object] | None) -> None:
         self.exchanges, self.struck, self._script, self._hook = 0, [], script, hook
 
+    def _gather(self, requests: int) -> None:
+        self.gathered, self._gathering = False, requests
+        self._due.append((time.monotonic() + _GATHERING, self._let_go))
+
+    def _let_go(self) -> None:
+        held, self._held, self._gathering = self._held, {}, 0
+        for link, data in held.items():
+            self._send(link, link.server, data)
+
     def _refuse(self) -> None:
         if self._listener is not None:
             self._selector.unregister(self._listener)
@@ -228,7 +249,9 @@ class Proxy:
 
     def _client_speaks(self, link: _Link) -> None:
         data = self._received(link, link.client)
-        if data and link.asking and link.fault is not Fault.SWALLOW:
+        if data and link in self._held:
+            self._held[link] += data  # the rest of a long request
+        elif data and link.asking and link.fault is not Fault.SWALLOW:
             self._send(link, link.server, data)
         elif data and not link.asking:
             self._begin_exchange(link, data)
@@ -243,6 +266,11 @@ class Proxy:
             self._drop(link, reset=True)
         elif link.fault is Fault.REFUSE:
             self._refuse()
+        elif self._gathering:
+            self._held[link] = data
+            self.gathered = len(self._held) == self._gathering
+            if self.gathered:
+                self._let_go()
         elif link.fault is not Fault.SWALLOW:
             self._send(link, link.server, data)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from copy import copy
+from typing import Any
 
 from mutants.base import Seamed, key_of
 from pmcp_storage import (
@@ -15,6 +17,7 @@ from pmcp_storage import (
     TaskRecord,
 )
 from pmcp_storage.backends.memory import Key, Row
+from tcp_store import Message, TcpServer, TcpTarget
 
 
 class HalfLocked(Seamed):
@@ -103,6 +106,31 @@ class SwappersBackOff(Intending):
             return super()._put_if_version(record, expected_version)
         finally:
             self.end(key)
+
+
+class HastyServer(TcpServer):
+    """A server whose requests meet each other: whoever waits for the disk lets others go on."""
+
+    def answer(self, request: Message) -> Message:
+        answer: Message = getattr(self, f"do_{request.pop('do')}")(**request)
+        return answer
+
+    def do_write(self, owner: str, task: str, expected: int, **row: Any) -> Message:
+        stored = self.rows.get((owner, task))
+        version = 0 if stored is None else stored["version"]
+        if version != expected:
+            return {"done": False, "version": version, "token": stored and stored["token"]}
+        time.sleep(0.0001)
+        self.rows[owner, task] = {**row, "version": version + 1}
+        return {"done": True}
+
+
+class ServerLooksThenWrites(TcpTarget):
+    """breaks CON-1: the server itself compares, and writes some time later, as simulators of cloud
+    services do.
+    """
+
+    server = HastyServer
 
 
 class RetriesRefusedSwaps(Seamed):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.crossing import Call, crossed_in_turns
+from pmcp_conformance.faulted import Route
 from pmcp_conformance.race import Attempt, explained, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
@@ -24,6 +25,9 @@ from pmcp_storage import (
 
 CONTENDERS = 8
 ROUNDS = 12
+
+_GATHERINGS, _PAIRS, _LARGE = 24, 4, 100_000
+"""Rounds of pairs whose records have so many bytes."""
 
 
 def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
@@ -62,6 +66,29 @@ def one_swap_wins(trial: Trial) -> None:
         attempts = contend(trial, number, calls)
         check_one_winner(attempts)
         holds_a_winner(trial, calls, attempts, 2)
+    if all(map(trial.target.offers, ("address", "open_at"))):
+        swaps_that_arrive_together(trial, owner)
+
+
+def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
+    """Pairs of swaps whose requests come to the server at the same instant, and keep it busy for a
+    while: what the threads of one client alone hardly bring about.
+    """
+    size = min(_LARGE, trial.target.max_record_bytes)
+    with Route(trial) as route:
+        handle = route.handle().untraced
+        for number in range(_GATHERINGS):
+            keys = [f"gathering {number}, pair {pair}" for pair in range(_PAIRS)]
+            for key in keys:
+                trial.seed(owner, key)
+            records = [trial.sized(owner, key, size) for key in keys for _ in range(2)]
+            route.proxy.gather(len(records))
+            swaps = [partial(handle.put_if_version, record, 1) for record in records]
+            attempts = together(trial.watch, swaps)
+            for pair in zip(attempts[::2], attempts[1::2], strict=True):
+                check_one_winner([*pair])
+            if number and not route.proxy.gathered:
+                return  # the client does not send so many requests at the same time
 
 
 def holds_a_winner(
