@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from pmcp_conformance.faults import Fault, Proxy, lasting, once, passes
+from pmcp_conformance.faults import Fault, lasting, once, passes
+from pmcp_conformance.proxy import Proxy
 
 
 class Echo(socketserver.ThreadingTCPServer):
@@ -124,6 +125,21 @@ def test_a_swallowed_request_kills_its_connection_only(proxy: Proxy, echo: Echo)
         proxy.mend()
         assert ask(first, b"3") == "TimeoutError"
     assert echo.arrived == [b"2"]
+
+
+def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
+    proxy: Proxy, echo: Echo
+) -> None:
+    proxy.play(once(Fault.WITHHOLD, 1))
+    with connected(proxy) as first, connected(proxy) as second:
+        first.settimeout(0.05)
+        assert ask(first, b"late") == "TimeoutError"
+        assert ask(second, b"else") == b"else"
+        proxy.mend()
+        first.settimeout(5)
+        assert ask(first, b"next") == b"late"
+        assert first.recv(1024) == b"next"
+    assert echo.arrived == [b"late", b"else", b"next"]
 
 
 def test_refused_until_it_is_mended_on_the_same_port(proxy: Proxy) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pmcp_conformance.faults import Proxy
+from pmcp_conformance.proxy import Proxy
 
 
 class Server:

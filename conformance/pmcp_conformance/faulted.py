@@ -8,24 +8,23 @@ storage then holds is read by the rule's own handle, which no fault touches.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from pmcp_conformance import faults
 from pmcp_conformance.bench import close_quietly
-from pmcp_conformance.faults import Fault, Proxy, Script
+from pmcp_conformance.faults import Fault, Script
+from pmcp_conformance.operations import Call, Maker, Operation, Read, Write, same_error
+from pmcp_conformance.proxy import Proxy
 from pmcp_conformance.race import Attempt
 from pmcp_conformance.trace import Trace, TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
-from pmcp_storage import (
-    NotFoundError,
-    TaskRecord,
-    VersionedRecord,
-)
+from pmcp_storage import BackendError, NotFoundError, VersionedRecord
 
 AT_ONCE = 24
 """The calls that run at the same time. Each holds some ten files, and some systems allow 256."""
@@ -33,8 +32,10 @@ AT_ONCE = 24
 _GRACE = 5.0
 """Seconds for a call to end after its connections have been closed."""
 
+_PAUSE = 0.02
+"""Seconds between two looks whether a handle works again."""
+
 T = TypeVar("T")
-Call = Callable[[TracedBackend], object]
 
 
 class NoAnswer(Exception):  # noqa: N818 - a finding
@@ -86,6 +87,27 @@ class Route:
         self.trace.lines.append(f"# {within}")
         return Attempt(error=NoAnswer(within))
 
+    def mend(self) -> None:
+        """Let everything pass again, and wait for the calls that are still under way."""
+        self.trace.lines.append("# the storage is back")
+        self.proxy.mend()
+        deadline = time.monotonic() + self._target.answer_within
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def settled(self, operation: Call) -> Attempt:
+        """What an operation comes to as soon as it is answered; some handles need a moment.
+
+        A BackendError, if it is not within the time that the target declares.
+        """
+        deadline = time.monotonic() + self._target.answer_within
+        while True:
+            attempt = self.call(operation)
+            late = time.monotonic() > deadline
+            if late or not isinstance(attempt.error, BackendError):
+                return attempt
+            time.sleep(_PAUSE)
+
     def _run(self, operation: Call, attempts: list[Attempt]) -> None:
         try:
             attempts.append(Attempt(operation(self.handle())))
@@ -93,77 +115,26 @@ class Route:
             attempts.append(Attempt(error=error))
 
 
-@dataclass(frozen=True)
-class Read:
-    """An operation that changes nothing, and its right answer."""
+class Strike(NamedTuple):
+    """A fault that strikes an exchange, and all later ones or not."""
 
-    name: str
-    run: Call
-    right: object
+    fault: Fault
+    lasts: bool
 
 
-@dataclass(frozen=True)
-class Write:
-    """An operation that changes a key, which stands at `former` (None: absent) before it."""
-
-    name: str
-    run: Call
-    key: tuple[str, str]
-    former: VersionedRecord | None
-    record: TaskRecord | None
-    """What it writes; None for a delete."""
-
-    @property
-    def version(self) -> int:
-        """The version of the former record; 0 where there is none."""
-        return 0 if self.former is None else self.former.version
-
-    @property
-    def applied(self) -> VersionedRecord | None:
-        """What the storage holds after it."""
-        return None if self.record is None else VersionedRecord(self.record, self.version + 1)
+def for_good(*faults: Fault) -> tuple[Strike, ...]:
+    """Each of the faults, at an exchange and all later ones."""
+    return tuple(Strike(fault, True) for fault in faults)
 
 
-Operation = Read | Write
-Maker = Callable[[Trial], Operation]
-"""Makes an operation anew: a write on a key that is its own."""
+def just_once(*faults: Fault) -> tuple[Strike, ...]:
+    """Each of the faults, at one exchange."""
+    return tuple(Strike(fault, False) for fault in faults)
 
 
-def _write(name: str, present: bool, trial: Trial) -> Write:
-    owner = trial.owner()
-    former = VersionedRecord(trial.seed(owner), 1) if present else None
-    record = trial.record(owner)
-    calls: dict[str, Call] = {
-        "create": lambda handle: handle.create(record),
-        "put": lambda handle: handle.put(record),
-        "put_if_version": lambda handle: handle.put_if_version(record, 1),
-        "delete": lambda handle: handle.delete(owner, "task"),
-    }
-    told = {"put": f"put of {'a present' if present else 'an absent'} key"}.get(name, name)
-    written = None if name == "delete" else record
-    return Write(told, calls[name], (owner, "task"), former, written)
-
-
-CREATE, PUT_NEW = partial(_write, "create", False), partial(_write, "put", False)
-PUT, SWAP = partial(_write, "put", True), partial(_write, "put_if_version", True)
-DELETE = partial(_write, "delete", True)
-WRITES: tuple[Callable[[Trial], Write], ...] = (CREATE, PUT_NEW, PUT, SWAP, DELETE)
-
-
-def reads(trial: Trial, count: int) -> list[Maker]:
-    """Every reading operation, on an owner with this many records."""
-    owner = trial.owner()
-    for number in range(count):
-        trial.seed(owner, f"{number:03}")
-    calls: dict[str, Call] = {
-        "get": lambda handle: handle.get(owner, "000"),
-        "list_by_owner": lambda handle: handle.list_by_owner(owner, limit=count + 1),
-        "iter_by_owner": lambda handle: list(handle.iter_by_owner(owner)),
-        "count_by_owner": lambda handle: handle.count_by_owner(owner),
-    }
-    with trial.premise("LIST-10"):
-        found = [Read(name, call, call(trial.backend)) for name, call in calls.items()]
-    return [lambda trial, read=read: read for read in found]  # type: ignore[misc]
+def both_ways(*faults: Fault) -> tuple[Strike, ...]:
+    """Each of the faults, for good and once."""
+    return for_good(*faults) + just_once(*faults)
 
 
 @dataclass
@@ -178,15 +149,13 @@ class Case:
     meanwhile: Callable[[Case], object] | None = None
     """What somebody else does when the fault strikes."""
     attempt: Attempt = field(default_factory=Attempt)
+    afterwards: Attempt | None = None
+    """What a further call came to, through the same handle and with the way mended."""
     trace: Trace = field(init=False)
     interfered: VersionedRecord | None = None
     """What somebody else has written meanwhile."""
     applied_before: bool = False
     """Whether that was after this operation had been applied."""
-
-    @property
-    def script(self) -> Script:
-        return (faults.lasting if self.lasts else faults.once)(self.fault, self.at)
 
     def __str__(self) -> str:
         exchange = f"exchange {self.at} of {self.of}"
@@ -194,13 +163,28 @@ class Case:
         return f"{self.operation.name} ({where}: {self.fault})"
 
     def run(self, trial: Trial) -> None:
-        """Carry the operation out under the fault."""
+        """Carry the operation out under the fault, and use the handle again if that may tell."""
         with Route(trial) as route:
             self.trace = route.trace
-            route.proxy.play(self.script, partial(self._strike, route))
+            if isinstance(self.operation, Read) and self.operation.overwrite is not None:
+                route.call(self.operation.run)
+                self.operation.overwrite(another(trial, self))
+            route.proxy.play(self._script(), partial(self._strike, route))
             self.attempt = route.call(self.operation.run)
             if route.proxy.hook_error is not None:
                 raise route.proxy.hook_error
+            self._go_on(route)
+
+    def _script(self) -> Script:
+        return (faults.lasting if self.lasts else faults.once)(self.fault, self.at)
+
+    def _go_on(self, route: Route) -> None:
+        """A late answer, or a write put off, comes to light when the handle is used again."""
+        following, ended = self.operation.following, not isinstance(self.attempt.error, NoAnswer)
+        put_off = isinstance(self.operation, Write) and self.attempt.failed
+        if following is not None and ended and (put_off or self.fault is Fault.WITHHOLD):
+            route.mend()
+            self.afterwards = route.settled(following)
 
     def _strike(self, route: Route) -> None:
         exchange = route.proxy.struck[0]
@@ -209,9 +193,9 @@ class Case:
             self.meanwhile(self)
 
 
-def at_once(jobs: Iterable[Callable[[], T]]) -> list[T]:
-    """Run the jobs in threads, many at the same time; their results in the jobs' order."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+def at_once(jobs: Iterable[Callable[[], T]], width: int = AT_ONCE) -> list[T]:
+    """Run the jobs in threads, `width` at the same time; their results in the jobs' order."""
+    with ThreadPoolExecutor(width) as pool:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
@@ -219,7 +203,8 @@ def exchanges(trial: Trial, operation: Operation) -> int:
     """How many exchanges the operation takes through a fresh handle where nothing is amiss."""
     with Route(trial) as route:
         attempt = route.call(operation.run)
-        if attempt.error is not None:
+        refusal = operation.refusal if isinstance(operation, Write) else None
+        if not same_error(attempt.error, refusal):
             told = f"{operation.name} through a proxy without faults: it {attempt}"
             raise Violation("an operation that works at the address of open_at", told)
         # Not even one, where a client claims success before its request is on the way.
@@ -229,22 +214,25 @@ def exchanges(trial: Trial, operation: Operation) -> int:
 def struck_cases(
     trial: Trial,
     makers: Sequence[Maker],
-    *faults: Fault,
-    lasts: Sequence[bool] = (True, False),
+    *strikes: Strike,
     meanwhile: Callable[[Case], object] | None = None,
 ) -> list[Case]:
-    """Run every operation with every fault at each of its exchanges, for good and once.
+    """Run every operation with every strike at each of its exchanges.
 
-    `lasts` chooses between the two; what takes longest comes first.
+    The strikes that take longest are best named first.
     """
     counts = at_once([partial(exchanges, trial, maker(trial)) for maker in makers])
     cases = [
-        Case(maker(trial), fault, at, count, lasting, meanwhile)
-        for lasting in lasts
-        for fault in faults
+        Case(maker(trial), strike.fault, at, count, strike.lasts, meanwhile)
+        for strike in strikes
         for maker, count in zip(makers, counts, strict=True)
         for at in range(1, count + 1)
     ]
+    return run_cases(trial, cases)
+
+
+def run_cases(trial: Trial, cases: list[Case]) -> list[Case]:
+    """Run the cases, many at the same time, and return them."""
     at_once([partial(case.run, trial) for case in cases])
     return cases
 

@@ -7,40 +7,42 @@ from contextlib import ExitStack
 from functools import partial
 from random import Random
 
-from pmcp_conformance.contract.faults import (
-    demand,
-    read_agrees,
-    stored_text,
-    undoes_nothing,
-    write_agrees,
-    writes_meanwhile,
-)
 from pmcp_conformance.faulted import (
-    CREATE,
-    PUT,
-    PUT_NEW,
-    SWAP,
-    WRITES,
     Case,
-    Read,
     Route,
-    Write,
     at_once,
-    reads,
+    both_ways,
+    for_good,
+    just_once,
+    run_cases,
     stored,
     struck_cases,
 )
 from pmcp_conformance.faults import Fault
-from pmcp_conformance.race import Attempt, Client, History, raise_unexpected, together
+from pmcp_conformance.operations import (
+    CREATE,
+    PUT,
+    PUT_NEW,
+    STALE,
+    SWAP,
+    WRITES,
+    Write,
+    overwritten_reads,
+    reads,
+    refusal_of,
+    same_error,
+)
+from pmcp_conformance.race import Client, History, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
-from pmcp_storage import (
-    AlreadyExistsError,
-    ConcurrentModificationError,
-    NotFoundError,
-    StorageError,
+from pmcp_conformance.verdicts import (
+    agrees,
+    demand,
+    stored_text,
+    undoes_nothing,
+    writes_meanwhile,
 )
+from pmcp_conformance.violation import Violation
 
 _AWAY = (0.002, 0.01, 0.03, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
@@ -48,12 +50,13 @@ _AWAY = (0.002, 0.01, 0.03, 0.08)
 _CLIENTS, _OPERATIONS = 4, 20
 
 _MIXTURE = {
-    Fault.PASS: 60,
+    Fault.PASS: 58,
     Fault.DELAY: 10,
     Fault.CUT_REQUEST: 8,
     Fault.LOSE_ANSWER: 14,
     Fault.CUT_ANSWER: 4,
     Fault.GARBLE: 4,
+    Fault.WITHHOLD: 2,
 }
 """How often what happens to an exchange of a random history."""
 
@@ -98,7 +101,8 @@ def equal_records_of_others(trial: Trial) -> None:
     """
     meanwhile = partial(writes_meanwhile, trial, equal=True)
     makers = (SWAP, CREATE, PUT, PUT_NEW)
-    for case in struck_cases(trial, makers, Fault.CUT_REQUEST, meanwhile=meanwhile):
+    strikes = both_ways(Fault.CUT_REQUEST)
+    for case in struck_cases(trial, makers, *strikes, meanwhile=meanwhile):
         if case.interfered is None:
             continue
         if case.operation.name.startswith("put of"):
@@ -114,23 +118,10 @@ def is_refused(trial: Trial, case: Case) -> None:
     assert theirs is not None
     refusal = refusal_of(write, theirs.version)
     found = stored(trial, write.key)
-    holds = attempt.failed or attempt.unknown or same_error(attempt, refusal)
+    holds = attempt.failed or attempt.unknown or same_error(attempt.error, refusal)
     told = f"raises {type(refusal).__name__} or a BackendError, for the equal record is another's"
     whose = "the other's" if found == theirs else stored_text(write, found)
     demand(case, holds and found == theirs, told, f"; the storage holds {whose}")
-
-
-def refusal_of(write: Write, actual: int) -> StorageError:
-    """The plain refusal of a conditional write that meets this version; 0: an absent key."""
-    if write.version == 0:
-        return AlreadyExistsError(*write.key)
-    if actual == 0:
-        return NotFoundError(*write.key)
-    return ConcurrentModificationError(*write.key, write.version, actual)
-
-
-def same_error(attempt: Attempt, error: StorageError) -> bool:
-    return type(attempt.error) is type(error) and vars(attempt.error) == vars(error)
 
 
 @rule("FLT-10", doors=("address",))
@@ -138,21 +129,25 @@ def errors_while_reading(trial: Trial) -> None:
     """An error while reading is an error: never an absent record, an empty or a shortened
     listing.
     """
-    # The slowest first; and more records than iter_by_owner asks for at a time.
-    faults = [Fault.SWALLOW, Fault.REFUSE, Fault.CUT_REQUEST]
-    faults += [Fault.LOSE_ANSWER, Fault.CUT_ANSWER, Fault.GARBLE]
-    for case in struck_cases(trial, reads(trial, 101), *faults):
-        read_agrees(case)
+    # The slowest first, and what has been read before by the way.
+    quick = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.LOSE_ANSWER, Fault.CUT_ANSWER, Fault.GARBLE)
+    again = [
+        Case(read, fault, at=1, of=1, lasts=True)
+        for fault in (Fault.SWALLOW, *quick)
+        for read in overwritten_reads(trial)
+    ]
+    strikes = (*both_ways(Fault.SWALLOW), *just_once(Fault.WITHHOLD), *both_ways(*quick))
+    # More records than iter_by_owner asks for at a time.
+    for case in run_cases(trial, again) + struck_cases(trial, reads(trial, 101), *strikes):
+        agrees(trial, case)
 
 
 @rule("FLT-11", doors=("address",))
 def servers_that_never_answer(trial: Trial) -> None:
     """A server that accepts and never answers ends in BackendError within answer_within."""
-    for case in struck_cases(trial, (*WRITES, *reads(trial, 1)), Fault.SWALLOW):
-        if isinstance(case.operation, Read):
-            read_agrees(case)
-        else:
-            write_agrees(trial, case)
+    makers = (*WRITES, *reads(trial, 1))
+    for case in struck_cases(trial, makers, *both_ways(Fault.SWALLOW)):
+        agrees(trial, case)
 
 
 @rule("FLT-12", doors=("address",))
@@ -160,9 +155,9 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.
     """
-    faults = (Fault.LOSE_ANSWER, Fault.VANISH)
-    for case in struck_cases(trial, WRITES, *faults, lasts=(True,)):
-        write_agrees(trial, case)
+    strikes = for_good(Fault.WITHHOLD, Fault.LOSE_ANSWER, Fault.VANISH)
+    for case in struck_cases(trial, WRITES, *strikes):
+        agrees(trial, case)
 
 
 @rule("FLT-13", doors=("address",))
@@ -172,21 +167,8 @@ def writes_that_cannot_have_been_applied(trial: Trial) -> None:
     """
     jobs = [partial(fails_plainly, trial, maker(trial)) for maker in WRITES]
     for away in _AWAY:
-        jobs += [partial(conflicts_plainly, trial, *stale, away) for stale in stale_writes(trial)]
+        jobs += [partial(conflicts_plainly, trial, maker(trial), away) for maker in STALE]
     at_once(jobs)
-
-
-def stale_writes(trial: Trial) -> list[tuple[Write, StorageError]]:
-    """Conditional writes whose conditions do not hold, and what they are told."""
-    overtaken, deleted, present = SWAP(trial), SWAP(trial), CREATE(trial)
-    with trial.premise("CAS-1"):
-        trial.returns(2, trial.backend.put_if_version, trial.record(*overtaken.key), 1)
-    with trial.premise("DEL-1"):
-        trial.returns(True, trial.backend.delete, *deleted.key)
-    with trial.premise("CRE-1"):
-        trial.returns(1, trial.backend.create, trial.record(*present.key))
-    actual = ((overtaken, 2), (deleted, 0), (present, 1))
-    return [(write, refusal_of(write, version)) for write, version in actual]
 
 
 def cut_off(route: Route, write: Write) -> None:
@@ -198,19 +180,22 @@ def cut_off(route: Route, write: Write) -> None:
 
 
 def fails_plainly(trial: Trial, write: Write) -> None:
-    """While connections are refused, the write fails and is not called unknown."""
+    """While connections are refused, the write fails for certain: it is not done later."""
     with Route(trial) as route:
         cut_off(route, write)
         attempt = route.call(write.run)
+        # What was put off would now be sent.
+        route.mend()
+        route.settled(write.following)
         found = stored(trial, write.key)
         if not attempt.failed or found != write.former:
             told = f"{write.name}, all connections refused: a BackendError that is not "
-            told += "OutcomeUnknownError, having written nothing"
+            told += "OutcomeUnknownError, having written nothing, then or later"
             observed = f"it {attempt}; the storage holds {stored_text(write, found)}"
             raise Violation(told, observed, route.trace.shown())
 
 
-def conflicts_plainly(trial: Trial, write: Write, refusal: StorageError, away: float) -> None:
+def conflicts_plainly(trial: Trial, write: Write, away: float) -> None:
     """The stale write fails, or is refused as without faults, where the storage comes back."""
 
     def comes_back() -> None:
@@ -221,7 +206,10 @@ def conflicts_plainly(trial: Trial, write: Write, refusal: StorageError, away: f
     with Route(trial) as route:
         cut_off(route, write)
         attempt = route.call(write.run, meanwhile=comes_back)
-        if not attempt.failed and not same_error(attempt, refusal):
-            told = f"{write.name}, stale, connections refused for {away:g} s: "
-            told += f"{type(refusal).__name__} or a BackendError that is not OutcomeUnknownError"
+        assert write.refusal is not None
+        if not attempt.failed and not same_error(attempt.error, write.refusal):
+            told = f"{write.name}, connections refused for {away:g} s: "
+            told += (
+                f"{type(write.refusal).__name__} or a BackendError that is not OutcomeUnknownError"
+            )
             raise Violation(told, f"it {attempt}", route.trace.shown())
