@@ -27,8 +27,8 @@ CONTENDERS = 8
 ROUNDS = 12
 
 _GATHERINGS, _PAIRS, _LARGE = 12, 4, 100_000
-"""Rounds, four times as many where the storage lets its callers wait, of pairs of swaps whose records
-have so many bytes."""
+"""Rounds, four times as many where the storage lets its callers wait, of pairs of swaps whose
+records have so many bytes."""
 
 
 def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
