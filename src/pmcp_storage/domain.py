@@ -178,5 +178,15 @@ def _touched(task: Task, **changes: Any) -> Task:
 
 def _changed(model: _Model, **changes: Any) -> _Model:
     # Not the model's own model_copy, which validates and copies all of it once more: what was read
-    # is valid and in nobody else's hands, and so is what was accepted.
-    return BaseModel.model_copy(model, update=changes)
+    # is valid and in nobody else's hands, and so is what was accepted. Nor pydantic's, which takes
+    # three times as long.
+    changed = model.__class__.__new__(model.__class__)
+    values = {
+        "__dict__": {**model.__dict__, **changes},
+        "__pydantic_extra__": model.__pydantic_extra__,
+        "__pydantic_fields_set__": model.__pydantic_fields_set__ | changes.keys(),
+        "__pydantic_private__": model.__pydantic_private__,
+    }
+    for name, value in values.items():
+        object.__setattr__(changed, name, value)
+    return changed
