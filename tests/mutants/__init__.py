@@ -44,6 +44,7 @@ _MODULES = (
     "processes",
     "durability",
     "network",
+    "network_outcomes",
 )
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)
