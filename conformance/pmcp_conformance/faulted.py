@@ -217,24 +217,31 @@ def struck_cases(
     *strikes: Strike,
     meanwhile: Callable[[Case], object] | None = None,
 ) -> list[Case]:
-    """Run every operation with every strike at each of its exchanges.
+    """Run every operation with every strike at each of its exchanges."""
+    return run_cases(trial, cases(trial, makers, *strikes, meanwhile=meanwhile))
 
-    The strikes that take longest are best named first.
-    """
+
+def cases(
+    trial: Trial,
+    makers: Sequence[Maker],
+    *strikes: Strike,
+    meanwhile: Callable[[Case], object] | None = None,
+) -> list[Case]:
+    """Every operation with every strike at each of its exchanges, to be run."""
     counts = at_once([partial(exchanges, trial, maker(trial)) for maker in makers])
-    cases = [
+    return [
         Case(maker(trial), strike.fault, at, count, strike.lasts, meanwhile)
         for strike in strikes
         for maker, count in zip(makers, counts, strict=True)
         for at in range(1, count + 1)
     ]
-    return run_cases(trial, cases)
 
 
-def run_cases(trial: Trial, cases: list[Case]) -> list[Case]:
-    """Run the cases, many at the same time, and return them."""
-    at_once([partial(case.run, trial) for case in cases])
-    return cases
+def run_cases(trial: Trial, cases: Sequence[Case]) -> list[Case]:
+    """Run the cases, many at the same time, and return them; what takes longest comes first."""
+    ordered = sorted(cases, key=lambda case: (case.fault not in faults.WAITING, not case.lasts))
+    at_once([partial(case.run, trial) for case in ordered])
+    return ordered
 
 
 def another(trial: Trial, case: Case) -> TracedBackend:

@@ -26,6 +26,9 @@ class Fault(StrEnum):
     REFUSE = "the server goes down: the connection is cut and further ones are refused"
 
 
+WAITING = (Fault.SWALLOW, Fault.WITHHOLD)
+"""The faults that a client notices only by its own timeout."""
+
 Script = Callable[[int], Fault]
 """Which fault strikes the exchange of this number; the first is 1."""
 

@@ -49,6 +49,7 @@ _MODULES = (
     "kills",
     "leftovers",
     "network",
+    "network_outcomes",
 )
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)

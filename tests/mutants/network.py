@@ -1,11 +1,12 @@
-"""Mutants of FLT: clients of a store over TCP that are right as long as nothing goes wrong."""
+"""Mutants of FLT, 1 to 7: clients of a store over TCP, right as long as nothing goes wrong."""
 
 from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
-from collections.abc import Iterator
+import uuid
 from typing import Any
 
 from pmcp_storage import (
@@ -17,7 +18,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from tcp_store import ATTEMPTS, Message, RefusedError, Reply, TcpBackend
+from tcp_store import Message, RefusedError, Reply, TcpBackend
 
 
 class LibraryErrorsEscape(TcpBackend):
@@ -113,6 +114,28 @@ class IncrementsTwice(TcpBackend):
         return expected_version + 1
 
 
+class NewTokenAfterATimeout(TcpBackend):
+    """breaks FLT-3: a second attempt keeps the token of the first after an error, and draws a new
+    one after a timeout, so that it does not know its own write.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self._sent = threading.local()
+
+    def attempt(self, request: Message) -> Message:
+        self._sent.token = request.get("token")
+        try:
+            return super().attempt(request)
+        except TimeoutError:
+            if "token" in request:
+                request["token"] = uuid.uuid4().hex
+            raise
+
+    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
+        return super().is_own(reply, {"token": self._sent.token}, expected)
+
+
 class PutsUnconditionally(TcpBackend):
     """breaks FLT-4: put is one unconditional write, which the transport applies twice."""
 
@@ -181,6 +204,29 @@ class GivesUpForGood(TcpBackend):
             raise
 
 
+class LosesAPlaceWithEachTimeout(TcpBackend):
+    """breaks FLT-6: a pool of eight places, of which a request that times out never gives its own
+    back.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self._places = threading.Semaphore(8)
+
+    def attempt(self, request: Message) -> Message:
+        if not self._places.acquire(timeout=self.timeout):
+            raise RefusedError("all connections are in use")
+        try:
+            answer = super().attempt(request)
+        except TimeoutError:
+            raise
+        except BaseException:
+            self._places.release()
+            raise
+        self._places.release()
+        return answer
+
+
 class ParserErrorsEscape(TcpBackend):
     """breaks FLT-7: an answer that is not JSON raises what the parser raises."""
 
@@ -205,137 +251,15 @@ class GarbageIsNothing(TcpBackend):
             raise
 
 
-class RepeatsWithTheNewVersion(TcpBackend):
-    """breaks FLT-8: a swap that failed is repeated with whatever version is stored by then."""
-
-    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        try:
-            return super()._put_if_version(record, expected_version)
-        except OutcomeUnknownError:
-            version = self._get(record.owner_id, record.task_id).version
-            return super()._put_if_version(record, version)
-
-
-class UnknownIsFailure(TcpBackend):
-    """breaks FLT-8: a write that was applied and lost its answer counts as failed, and is seen."""
-
-    def exchange(self, request: Message) -> Reply:
-        if request["do"] != "write":
-            return super().exchange(request)
-        try:
-            return Reply(self.attempt(request), unsure=False)
-        except (OSError, ValueError) as error:
-            raise RefusedError("failed") from error
-
-
-class ComparesValues(TcpBackend):
-    """breaks FLT-9: after a lost answer, a stored record equal to ours is taken for ours."""
-
-    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
-        if not reply.unsure or reply.fields["done"]:
-            return super().is_own(reply, fields, expected)
-        stored = self._get(fields["owner"], fields["task"])
-        return stored.version == expected + 1 and stored.record.to_json() == fields["data"]
-
-
-class ComparesVersions(TcpBackend):
-    """breaks FLT-9: after a lost answer, the version after the expected one is taken for ours."""
-
-    def is_own(self, reply: Reply, fields: Message, expected: int) -> bool:
-        own = super().is_own(reply, fields, expected)
-        return own or (reply.unsure and reply.fields["version"] == expected + 1)
-
-
-class ErrorsAreAbsence(TcpBackend):
-    """breaks FLT-10: a record that cannot be read is reported as absent, as caches do."""
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        try:
-            return super()._get(owner_id, task_id)
-        except BackendError as error:
-            raise NotFoundError(owner_id, task_id) from error
-
-
-class ErrorsAreEmpty(TcpBackend):
-    """breaks FLT-10: a listing that fails is an empty one."""
-
-    def _list_by_owner(
-        self, owner_id: str, *, limit: int, after: str | None
-    ) -> list[VersionedRecord]:
-        try:
-            return super()._list_by_owner(owner_id, limit=limit, after=after)
-        except BackendError:
-            return []
-
-
-class ErrorsEndTheListing(TcpBackend):
-    """breaks FLT-10: an error between two pages ends the iteration as the last page does."""
-
-    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
-        found = super()._pages(owner_id)
-        first = next(found, None)
-        if first is None:
-            return
-        yield first
-        try:
-            yield from found
-        except BackendError:
-            return
-
-
-class HasNoTimeout(TcpBackend):
-    """breaks FLT-11: a socket without a timeout waits for an answer for ever."""
-
-    timeout = None
-
-
-class TimeoutsEscape(TcpBackend):
-    """breaks FLT-11: only broken connections are translated, not the library's timeouts."""
-
-    def exchange(self, request: Message) -> Reply:
-        try:
-            return super().exchange(request)
-        except TimeoutError as error:
-            raise LookupError("timed out") from error
-
-
-class UnknownCalledRefused(TcpBackend):
-    """breaks FLT-12: every failed write is said to have written nothing."""
-
-    def failure(self, error: Exception) -> StorageError:
-        return BackendError("the write failed")
-
-
-class ForgetsTheFirstAttempt(TcpBackend):
-    """breaks FLT-12: the error of the last attempt decides: applied first and refused then counts
-    as refused.
+class GarbageIsSuccess(TcpBackend):
+    """breaks FLT-7: whatever answers a write says that it arrived, and so that it was done; a
+    refusal that cannot be read, too.
     """
 
-    def exchange(self, request: Message) -> Reply:
-        last: Exception | None = None
-        for attempt in range(ATTEMPTS):
-            try:
-                return Reply(self.attempt(request), unsure=attempt > 0)
-            except (OSError, ValueError) as error:
-                last = error
-        assert last is not None
-        raise last
-
-
-class RefusedCalledUnknown(TcpBackend):
-    """breaks FLT-13: every failed write is called unknown, and callers have to read each time."""
-
-    def failure(self, error: Exception) -> StorageError:
-        return OutcomeUnknownError("the write failed")
-
-
-class EveryRetryIsUnsure(TcpBackend):
-    """breaks FLT-13: a conflict at the second attempt is called unknown, though the first was
-    refused a connection.
-    """
-
-    def exchange(self, request: Message) -> Reply:
+    def attempt(self, request: Message) -> Message:
         try:
-            return Reply(self.attempt(request), unsure=False)
-        except (OSError, ValueError):
-            return super().exchange(request)._replace(unsure=True)
+            return super().attempt(request)
+        except ValueError:
+            if request["do"] != "write":
+                raise
+            return {"done": True}

@@ -17,7 +17,7 @@ from pmcp_conformance.faulted import (
     stored,
     struck_cases,
 )
-from pmcp_conformance.faults import Fault, lasting
+from pmcp_conformance.faults import WAITING, Fault, lasting
 from pmcp_conformance.operations import (
     CREATE,
     DELETE,
@@ -124,7 +124,8 @@ def lost_answers_of_deletes(trial: Trial) -> None:
 def the_handle_recovers(trial: Trial) -> None:
     """After the storage comes back the same handle works."""
     # The slowest first.
-    faults = sorted(set(Fault) - {Fault.PASS, Fault.DELAY}, key=_is_quick)
+    others = [fault for fault in Fault if fault not in (Fault.PASS, Fault.DELAY, *WAITING)]
+    faults = [*WAITING, *others]
     records = [trial.seed(trial.owner()) for _ in faults]
     changes = [trial.record(record.owner_id) for record in records for _ in range(2)]
     jobs = [
@@ -132,10 +133,6 @@ def the_handle_recovers(trial: Trial) -> None:
         for number, fault in enumerate(faults)
     ]
     at_once(jobs, _HANDLES)
-
-
-def _is_quick(fault: Fault) -> bool:
-    return fault not in (Fault.SWALLOW, Fault.WITHHOLD)
 
 
 def recovers(trial: Trial, fault: Fault, record: TaskRecord, changes: list[TaskRecord]) -> None:
