@@ -103,7 +103,7 @@ def lost_answers_of_puts(trial: Trial) -> None:
     """When the answer to an applied put is lost, an acknowledged put has taken effect exactly
     once, and no acknowledged write of another is undone.
     """
-    for case in struck_cases(trial, (PUT, PUT_NEW), *_LOST):
+    for case in struck_cases(trial, (PUT, PUT_NEW), *both_ways(Fault.LOSE_ANSWER)):
         agrees(trial, case)
     overwrite = partial(writes_meanwhile, trial, equal=False)
     for case in struck_cases(trial, (PUT, PUT_NEW), *_LOST, meanwhile=overwrite):
