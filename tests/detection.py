@@ -1,4 +1,4 @@
-"""How surely the rules on races and crashes find what they are for, and nothing else.
+"""How surely the rules on races, crashes and broken networks find what they are for, and no more.
 
     python tests/detection.py caught [RUNS] [WORD]   each mutant's rule with RUNS seeds (100); only
                                                      mutants whose rule or name begins with WORD

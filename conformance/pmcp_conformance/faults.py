@@ -22,7 +22,7 @@ class Fault(StrEnum):
     CUT_ANSWER = "the answer is cut in the middle"
     GARBLE = "the answer is replaced by bytes that are not the protocol"
     SWALLOW = "the request is swallowed and never answered"
-    WITHHOLD = "the request is carried out, and its answer kept back until the connection is used"
+    WITHHOLD = "the request is carried out and its answer kept back until the next request"
     REFUSE = "the server goes down: the connection is cut and further ones are refused"
 
 

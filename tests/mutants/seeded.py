@@ -1,4 +1,4 @@
-"""The mutants of races and crashes, and running rules against them with any seed."""
+"""The mutants of races, crashes and broken networks; running rules against them with any seed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pmcp_conformance.run import Result
 
 
 def mutants() -> list[Mutant]:
-    """The mutants of CON and DUR, in the order of the modules and of their lines."""
-    return [mutant for mutant in all_mutants() if mutant.rule.startswith(("CON-", "DUR-"))]
+    """The mutants of CON, DUR and FLT, in the order of the modules and of their lines."""
+    return [mutant for mutant in all_mutants() if mutant.rule.startswith(("CON-", "DUR-", "FLT-"))]
 
 
 def convict(mutant: Mutant, seed: int = 0) -> Result:

@@ -152,7 +152,7 @@ def recovers(trial: Trial, fault: Fault, record: TaskRecord, changes: list[TaskR
         ]
         at_once([partial(route.call, call) for call in calls * (_CALLERS // len(calls))])
         route.mend()
-        works_again(trial, route, changes[1], f"when it is over that {fault}")
+        works_again(trial, route, changes[1], f"after a time in which {fault}")
 
 
 def works_again(trial: Trial, route: Route, record: TaskRecord, when: str) -> None:
@@ -161,13 +161,13 @@ def works_again(trial: Trial, route: Route, record: TaskRecord, when: str) -> No
     attempt = route.settled(lambda handle: handle.get(*key))
     found = stored(trial, key)
     if found is None or attempt.result != found:
-        within = f"within {trial.target.answer_within:g} s get returns what is stored"
-        told = f"{when}, {within}: {outcome_text(found)}"
+        within = f"{trial.target.answer_within:g} s"
+        told = f"{when}, get returns within {within} what is stored: {outcome_text(found)}"
         raise Violation(told, f"it {attempt}", route.trace.shown())
     attempt = route.call(lambda handle: handle.put_if_version(record, found.version))
     if attempt.result != found.version + 1:
-        told = f"{when}, put_if_version of version {found.version}, which is stored and was just "
-        told += f"read, returns {found.version + 1}"
+        told = f"{when}, put_if_version of version {found.version}, just read, returns "
+        told += f"{found.version + 1}"
         raise Violation(told, f"it {attempt}", route.trace.shown())
 
 
