@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,25 +10,8 @@ from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation, short
 from pmcp_storage import NotFoundError
 
-_MOST_LINES = 120
-"""An opening and an operation have fewer lines than this; more are tried on so many."""
-
-_SECONDS = 1.5
-"""For all lines of an operation, where one takes milliseconds."""
-
 State = tuple[int, int] | None
 """What a key holds: the mark of its record, and its version."""
-
-
-def at_each_line(trial: Trial, try_at: Callable[[int], object]) -> None:
-    """Try this with a process that is killed, or stopped, at line number 1, 2 and so on of the
-    backend's code, until it says that there are no more lines.
-
-    Where something else than Python code decides, kills at random are all there is.
-    """
-    for line in trial.numbers(_MOST_LINES, within=_SECONDS):
-        if not try_at(line):
-            return
 
 
 def drawn_plan(trial: Trial, owner: str, random: Random) -> list[Any]:

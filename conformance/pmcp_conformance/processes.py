@@ -26,6 +26,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
 
+from pmcp_conformance.places import Place
 from pmcp_conformance.preemption import backend_files
 from pmcp_conformance.servant import Servant
 from pmcp_conformance.stepping import has_ended
@@ -172,13 +173,13 @@ class Child:
         self.send(method, *args, **kwargs)
         return self.answer()
 
-    def dies(self, line: int, method: str, *args: Any) -> str:
-        """Let the child call a method, and kill itself when it comes to line number `line`, from 1
-        on, of the backend's code; return the place, or "" if the call has ended before.
+    def dies(self, at: Place, method: str, *args: Any) -> str:
+        """Let the child call a method, and kill itself when it comes to that place of the
+        backend's code; return where it is, or "" if the call has ended before.
 
-        The lines of opening count, too, if it has not yet called any. Raises what the call raises.
+        The places of opening count, too, if it has not yet called any. Raises what the call raises.
         """
-        self.send("step", line, True, [(method, args)])
+        self.send("step", at, True, [(method, args)])
         self._asked = method
         died_at = self.stopped()
         if died_at:

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
-from types import FrameType
 from typing import Any
 
-from pmcp_conformance.stepping import at_line, place, traced, tracer
+from pmcp_conformance.places import Place, visited
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import (
     BackendError,
@@ -80,12 +79,12 @@ class Servant:
             self._handle = self._target.handle()
         return self._handle
 
-    def _step(self, line: int, dies: bool, calls: list[Any]) -> None:
-        """Make calls, and at line number `line` of the backend's code, from 1 on, tell the place
-        and die there, or wait until told to go on."""
+    def _step(self, at: Place, dies: bool, calls: list[Any]) -> None:
+        """Make calls, and at that place of the backend's code tell where it is and die there, or
+        wait until told to go on."""
 
-        def stop(frame: FrameType) -> None:
-            self._connection.send(place(frame))
+        def stop(place: str) -> None:
+            self._connection.send(place)
             if dies:
                 os.kill(os.getpid(), signal.SIGKILL)
             self._connection.recv()
@@ -93,8 +92,7 @@ class Servant:
         def call_all() -> Any:
             return [self._call(method, *args) for method, args in calls][-1]
 
-        lines = at_line(line, stop)
-        result = attempt(partial(traced, call_all, tracer(self._files, lines)))
+        result = attempt(partial(visited, at, self._files, stop, call_all))
         self._connection.send("")
         self._connection.send(result)
 

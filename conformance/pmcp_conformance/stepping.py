@@ -1,21 +1,18 @@
-"""Two calls in a chosen order, by the lines of the backend's code: races without any luck.
+"""Two calls in a chosen order, by the places of the backend's code: races without any luck.
 
 Where `preemption` lets threads meet at random, this tries one place after the other: the caller
-repeats the same two calls and has the second come in at the first line, the second line, and so
-on. A place is told as `store.py:41`, the line that was about to run.
+repeats the same two calls and has the second come in at the first place, the second, and so on.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
+from pmcp_conformance.places import Place, each_line, traced, visited
 from pmcp_conformance.preemption import backend_files
 from pmcp_storage import StorageBackend
 
@@ -27,27 +24,23 @@ _ASLEEP = 3
 """Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
 that the other one holds; more where the storage itself lets its callers wait."""
 
-_TIMES = 3
-"""Of a line that runs again and again; the fourth time shows nothing new."""
-
 Call = Callable[[], object]
-OnLine = Callable[[FrameType], object]
 
 
 def interrupted(
-    backend: StorageBackend, call: Call, at: int, by: Call, latency: float = 0.0
+    backend: StorageBackend, call: Call, at: Place, by: Call, latency: float = 0.0
 ) -> str:
-    """Run `call`, and `by` in another thread when `call` comes to line number `at`, from 1 on, of
-    the backend's code; return the place, or "" if it did not come that far. Raises what either
-    raises. `latency` is how many seconds an operation waits for the storage.
+    """Run `call`, and `by` in another thread when `call` comes to that place of the backend's code;
+    return where it is, or "" if it did not come that far. Raises what either raises. `latency` is
+    how many seconds an operation waits for the storage.
 
     Under a debugger or a coverage tool the two simply run at the same time, and "" is returned.
     """
     second = _Thread(by)
     places = []
 
-    def come_in(frame: FrameType) -> None:
-        places.append(place(frame))
+    def come_in(place: str) -> None:
+        places.append(place)
         second.start()
         has_ended(second.native_id, second.ended.wait, looks_for(latency))
 
@@ -56,7 +49,7 @@ def interrupted(
             second.start()
             call()
         else:
-            traced(call, tracer(backend_files(backend), at_line(at, come_in)))
+            visited(at, backend_files(backend), come_in, call)
     finally:
         second.finish()
     return "".join(places)
@@ -69,11 +62,11 @@ def in_turns(backend: StorageBackend, call: Call, at: int, by: Call, latency: fl
     So both have looked before either acts, which no single interruption brings about.
     """
     if sys.gettrace() is not None:
-        return interrupted(backend, call, at, by)
+        return interrupted(backend, call, Place(at), by)
     turns, files = _Turns(at - 1, looks_for(latency)), backend_files(backend)
     threads = [
-        _Thread(lambda: turns.run(0, call, tracer(files, lambda frame: turns.line(0, frame)))),
-        _Thread(lambda: turns.run(1, by, tracer(files, lambda frame: turns.line(1, frame)))),
+        _Thread(lambda: turns.run(0, call, each_line(files, lambda line: turns.line(0, line)))),
+        _Thread(lambda: turns.run(1, by, each_line(files, lambda line: turns.line(1, line)))),
     ]
     for thread in reversed(threads):
         thread.start()
@@ -133,7 +126,7 @@ class _Turns:
                 self._over[me] = True
                 self._changed.notify_all()
 
-    def line(self, me: int, frame: FrameType) -> None:
+    def line(self, me: int, line: str) -> None:
         """A thread has come to a line: it is the other one's turn."""
         other = 1 - me
         with self._changed:
@@ -142,7 +135,7 @@ class _Turns:
                 self._lead -= 1
                 return
             if me == 0:
-                self.began_at = self.began_at or place(frame)
+                self.began_at = self.began_at or line
             self._turn = other
             self._changed.notify_all()
             self._stuck[other] = not has_ended(
@@ -181,47 +174,3 @@ def is_asleep(id: int | None) -> bool:
     except OSError:
         return False
     return state[:1] == ["S"]
-
-
-def place(frame: FrameType) -> str:
-    """Where a frame is, as `store.py:41`."""
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-def at_line(number: int, act: OnLine) -> OnLine:
-    """What does something once: at the line of that number, from 1 on, in the order in which they
-    run. A line of a loop counts its first times only."""
-    lines, times = 0, Counter[tuple[CodeType, int]]()
-
-    def on_line(frame: FrameType) -> None:
-        nonlocal lines
-        here = (frame.f_code, frame.f_lineno)
-        times[here] += 1
-        lines += times[here] <= _TIMES
-        if lines == number and times[here] <= _TIMES:
-            act(frame)
-
-    return on_line
-
-
-def tracer(files: tuple[str, ...], act: OnLine) -> Any:
-    """A function for `sys.settrace` that does something at each line of these files."""
-
-    def on_line(frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line":
-            act(frame)
-        return on_line
-
-    def on_call(frame: FrameType, event: str, argument: object) -> Any:
-        return on_line if frame.f_code.co_filename.startswith(files) else None
-
-    return on_call
-
-
-def traced(call: Call, trace: Any) -> object:
-    """What a call returns, made under a tracer."""
-    sys.settrace(trace)
-    try:
-        return call()
-    finally:
-        sys.settrace(None)

@@ -130,12 +130,11 @@ class Trial:
         """How many seconds an operation waits for the storage; 0 where it is not worth counting."""
         return self._bench.latency
 
-    def numbers(self, most: int, *, within: float) -> Iterator[int]:
-        """The numbers from 1 on: all of them, or as many as these seconds allow where the storage
-        lets its callers wait."""
-        begun = time.monotonic()
+    def numbers(self, most: int, *, until: float) -> Iterator[int]:
+        """The numbers from 1 on: all of them, or as many as there is time for until then, by
+        `time.monotonic`, where the storage lets its callers wait."""
         for number in range(1, most + 1):
-            if self.latency and time.monotonic() - begun > within:
+            if self.latency and time.monotonic() > until:
                 return
             yield number
 

@@ -168,6 +168,19 @@ class PutReadsThenWrites(HalfLocked):
         return self.store(key_of(record), record, self.version(key_of(record)) + 1)
 
 
+class PutCountsInOneLine(Seamed):
+    """breaks CON-3: put counts a stored version on in one line and without the lock, as if a line
+    of Python were one step.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        key, rows, data = key_of(record), self._storage.rows, record.to_json()
+        if key not in rows:
+            return super()._put(record)
+        rows[key] = row = Row(data, rows[key].version + 1, record.expires_at)
+        return row.version
+
+
 class PutTellsTheLatestVersion(Seamed):
     """breaks CON-3: put writes in one step and reads the version that it returns in another, when
     it can be somebody else's.

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
+from mutants._files import Files, FileTarget, parsed
 from mutants.base import Seamed, key_of
 from mutants.concurrency import HalfLocked
+from mutants.kills import InPlace
 from pmcp_storage import (
     AlreadyExistsError,
     InMemoryBackend,
@@ -86,6 +90,42 @@ class CacheFilledLate(Seamed):
         found = super()._delete(owner_id, task_id)
         self._cache.pop((owner_id, task_id), None)
         return found
+
+
+class EmptyIsAbsent(Files):
+    """Rows of which an empty file has none."""
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        path = self.path(key)
+        text = path.read_text() if path.exists() else ""
+        return parsed(text)[1] if text else default
+
+
+class EmptyIsAbsentStorage(InPlace):
+    """Truncates a file and then writes it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rows = EmptyIsAbsent(folder)
+
+
+class ReadsWithoutTheLock(InMemoryBackend):
+    """Reads while others write."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        row = self._storage.rows.get((owner_id, task_id))
+        if row is None:
+            raise NotFoundError(owner_id, task_id)
+        return read_row(owner_id, task_id, row.data, row.version)
+
+
+class ReadersMeetAnEmptyFile(FileTarget):
+    """breaks CON-8: a file is truncated and then written by a function of a library, and a reader
+    without a lock that comes in between finds no record.
+    """
+
+    storage = EmptyIsAbsentStorage
+    backend = ReadsWithoutTheLock
 
 
 class WritesThenRollsBack(HalfLocked):

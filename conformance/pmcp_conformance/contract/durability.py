@@ -13,13 +13,13 @@ from random import Random
 from typing import Any
 
 from pmcp_conformance.crash import (
-    at_each_line,
     check_survivors,
     drawn_plan,
     heard_until,
     kill_while_writing,
 )
-from pmcp_conformance.crossing import told
+from pmcp_conformance.crossing import at_each_place, told
+from pmcp_conformance.places import Place
 from pmcp_conformance.processes import Child
 from pmcp_conformance.rules import rule
 from pmcp_conformance.servant import wait_until
@@ -30,6 +30,8 @@ from pmcp_storage import NotFoundError, StorageError, TaskRecord
 ROUNDS = 14
 """A store that survives three kills in five is then missed once in a thousand runs."""
 
+_SECONDS = 1.5
+"""For all places of an operation, where one takes milliseconds."""
 
 _LONGEST = 0.03
 """Seconds after its first acknowledgement until a writer is killed at the latest."""
@@ -60,7 +62,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     acknowledged is there wholly or not at all.
     """
     for method in ("put_if_version", "delete"):
-        at_each_line(trial, partial(survives_a_kill_at, trial, method))
+        at_each_place(trial, partial(survives_a_kill_at, trial, method), within=_SECONDS)
     random = Random(trial.seed_number)
     for number in range(ROUNDS):
         owner = trial.owner()
@@ -70,14 +72,14 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
             check_survivors(trial, owner, plan, heard)
 
 
-def survives_a_kill_at(trial: Trial, method: str, line: int) -> bool:
-    """Kill a process at that line of an operation on a record that it has written; False if the
-    operation has fewer lines."""
+def survives_a_kill_at(trial: Trial, method: str, at: Place) -> bool:
+    """Kill a process at that place of an operation on a record that it has written; False if the
+    operation has fewer places."""
     owner, child = trial.owner(), trial.child()
     first, second = [trial.record(owner, "k0", variables={"mark": mark}) for mark in (0, 1)]
     last = (owner, "k0") if method == "delete" else (second, 1)
     heard = [("done", 0, child.call("put", first))]
-    died_at = child.dies(line, method, *last)
+    died_at = child.dies(at, method, *last)
     heard.append(("begins", 1, "killed") if died_at else ("done", 1, "acknowledged"))
     with told(f"after a process was killed at {died_at}" if died_at else ""):
         check_survivors(trial, owner, [("put", (first,)), (method, last)], heard)
@@ -103,7 +105,7 @@ def versions_continue(trial: Trial) -> None:
 def opening_after_a_kill(trial: Trial) -> None:
     """The storage opens after a kill at any moment, and no stale lock stops the next process."""
     owner = trial.owner()
-    at_each_line(trial, partial(works_after_a_kill_at, trial, owner))
+    at_each_place(trial, partial(works_after_a_kill_at, trial, owner), within=_SECONDS)
     random = Random(trial.seed_number + 4)
     for number in range(6):
         records = [long_record(trial, owner) for n in range(200)]
@@ -112,11 +114,11 @@ def opening_after_a_kill(trial: Trial) -> None:
         works(trial, trial.child().call, owner, f"next {number}")
 
 
-def works_after_a_kill_at(trial: Trial, owner: str, line: int) -> bool:
-    """Kill a process at that line of opening and a write; False if they have fewer lines."""
-    died_at = trial.child().dies(line, "put", long_record(trial, owner))
+def works_after_a_kill_at(trial: Trial, owner: str, at: Place) -> bool:
+    """Kill a process at that place of opening and a write; False if they have fewer places."""
+    died_at = trial.child().dies(at, "put", long_record(trial, owner))
     with told(f"after a process was killed at {died_at}" if died_at else ""):
-        opened_anew_works(trial, owner, f"after line {line}")
+        opened_anew_works(trial, owner, f"after {at}")
     return bool(died_at)
 
 
@@ -156,7 +158,7 @@ def all_agree_after_a_kill(trial: Trial) -> None:
     """After a kill inside a delete or a cleanup get, listing and count agree."""
     random = Random(trial.seed_number + 5)
     ids = [f"t{n:02}" for n in range(12)]
-    at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"))
+    at_each_place(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"), within=_SECONDS)
     for _ in range(8):
         owner = trial.owner()
         for task_id in ids:
@@ -164,19 +166,23 @@ def all_agree_after_a_kill(trial: Trial) -> None:
         kill_inside_a_delete(trial.child(), [("delete", (owner, t)) for t in ids], random)
         check_agreement(trial, owner, ids)
     if not trial.target.native_expiry:
-        at_each_line(trial, partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"))
+        at_each_place(
+            trial,
+            partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"),
+            within=_SECONDS,
+        )
         agree_after_a_killed_cleanup(trial, ids, random)
 
 
-def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, line: int) -> bool:
-    """Kill a process at that line of a delete or a cleanup; False if it has fewer lines."""
+def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: Place) -> bool:
+    """Kill a process at that place of a delete or a cleanup; False if it has fewer places."""
     owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
     for task_id in ids:
         trial.seed(owner, task_id, expires_at=past)
     args = (owner, ids[1]) if method == "delete" else ()
     child = trial.child()
     child.call("count_by_owner", owner)  # whatever opening does is then done
-    died_at = child.dies(line, method, *args)
+    died_at = child.dies(at, method, *args)
     with told(f"after a process was killed at {died_at}" if died_at else ""):
         check_agreement(trial, owner, ids)
     return bool(died_at)
@@ -246,7 +252,7 @@ def is_found(trial: Trial, owner: str, task_id: str) -> bool:
 def simultaneous_first_opening(trial: Trial) -> None:
     """Two processes that open fresh storage at the same time both work."""
     children = [trial.child(), trial.child()]
-    at_each_line(trial, partial(opened_in_between, trial, children))
+    at_each_place(trial, partial(opened_in_between, trial, children), within=_SECONDS)
     for number in range(10 if trial.is_fast else 6):
         token = trial.fresh_token()
         records = [trial.record("owner", f"of {n} in round {number}") for n in (0, 1)]
@@ -261,16 +267,16 @@ def simultaneous_first_opening(trial: Trial) -> None:
             read_both(trial, child, records)
 
 
-def opened_in_between(trial: Trial, children: list[Child], line: int) -> bool:
+def opened_in_between(trial: Trial, children: list[Child], at: Place) -> bool:
     """The second process opens fresh storage and writes while the first one has stopped at that
-    line of opening it and a first look; False if the first one came to its end before."""
+    place of opening it and a first look; False if the first one came to its end before."""
     token = trial.fresh_token()
-    records = [trial.record("owner", f"of {n} with a stop at line {line}") for n in (0, 1)]
+    records = [trial.record("owner", f"of {n} with a stop at {at}") for n in (0, 1)]
     look, write = ("count_by_owner", ("owner",)), ("create", (records[1],))
     first, second = children
-    first.send("step", line, False, [("open_fresh", (token,)), look])
+    first.send("step", at, False, [("open_fresh", (token,)), look])
     stopped_at = first.stopped()
-    second.send("step", 0, False, [("open_fresh", (token,)), write])
+    second.send("step", Place(0), False, [("open_fresh", (token,)), write])
     second.gives_way()
     if stopped_at:
         first.go_on()
