@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pmcp_conformance import proxy as proxies
 from pmcp_conformance.proxy import Proxy
 
 
@@ -73,3 +74,21 @@ def test_requests_do_not_wait_for_ever(server: Server) -> None:
         client.sendall(b"0123456789")
         assert client.recv(4) == b"done"
         assert not proxy.gathered
+
+
+def test_one_gathering_does_not_end_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Proxy(server.address) as proxy:
+        monkeypatch.setattr(proxies, "_GATHERING", 0.1)
+        proxy.gather(1)
+        with socket.create_connection(proxy.address) as client:
+            client.sendall(b"0123456789")
+            assert client.recv(4) == b"done"
+        monkeypatch.setattr(proxies, "_GATHERING", 30)
+        proxy.gather(2)
+        with socket.create_connection(proxy.address) as client:
+            client.sendall(b"0123456789")
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.recv(4)

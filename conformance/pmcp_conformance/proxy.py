@@ -168,6 +168,8 @@ class Proxy:
         self._due.append((time.monotonic() + _GATHERING, self._let_go))
 
     def _let_go(self) -> None:
+        # What this gathering waited for must not end the next one.
+        self._due = [(when, act) for when, act in self._due if act != self._let_go]
         held, self._held, self._gathering = self._held, {}, 0
         for link, data in held.items():
             self._send(link, link.server, data)
