@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 
-from pmcp_conformance.places import Kind, Place
+from pmcp_conformance.places import NOWHERE, Kind, Place, places_of
+from pmcp_conformance.preemption import backend_files
 from pmcp_conformance.race import Attempt
-from pmcp_conformance.stepping import in_turns, interrupted
+from pmcp_conformance.stepping import interrupted
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 
 _MOST_PLACES = 120
 """Opening and an operation have fewer lines than this; more are tried at so many."""
 
-_MOST_LEAD = 6
-"""Lines that the first call may be ahead where both go on in turns."""
+_MOST_OVERLAPS = 200
+"""Orders in which both calls have begun before either ends."""
 
 _SECONDS = 0.4
 """For all orders of a pair, where an operation takes milliseconds."""
@@ -54,7 +56,7 @@ def crossed(trial: Trial, pair: Pair, check: Check) -> None:
 
     def cross_at(place: Place) -> str:
         key = f"crossed at {place}"
-        came_in, attempts = cross(trial, partial(interrupted, at=place), pair(key))
+        came_in, attempts = cross(trial, pair(key), place)
         with told(came_in and f"when the second call came in at {came_in}"):
             check(key, attempts)
         return came_in
@@ -62,26 +64,49 @@ def crossed(trial: Trial, pair: Pair, check: Check) -> None:
     at_each_place(trial, cross_at, within=_SECONDS)
 
 
-def crossed_in_turns(trial: Trial, pair: Pair, check: Check) -> None:
-    """The same, and then with both calls going on in turns, a line each, so that both have looked
-    before either acts."""
+def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
+    """The same, and then with the second call stopping at each of its lines for the first one to
+    end, so that both have looked before either acts.
+
+    Of many orders those are tried in which both have come about equally far.
+    """
     crossed(trial, pair, check)
-    for lead in trial.numbers(_MOST_LEAD, until=time.monotonic() + _SECONDS):
-        key = f"turns {lead}"
-        came_in, attempts = cross(trial, partial(in_turns, at=lead), pair(key))
-        with told(f"when the second call came in at {came_in} and both went on line by line"):
+    until = time.monotonic() + _SECONDS
+    orders = overlaps(trial, pair)
+    for number in trial.numbers(min(len(orders), _MOST_OVERLAPS), until=until):
+        at, pause = orders[number - 1]
+        key = f"crossed at {at} until {pause}"
+        came_in, attempts = cross(trial, pair(key), at, pause)
+        with told(f"when the second call came in at {came_in} and the first ended before it"):
             check(key, attempts)
 
 
+def overlaps(trial: Trial, pair: Pair) -> list[tuple[Place, Place]]:
+    """Where the second call can come in, and where it can stop; those first that are as far along
+    in their calls."""
+
+    def passed(kind: Kind, call: Call) -> list[tuple[Place, float]]:
+        files = backend_files(trial.backend.untraced)
+        places = places_of(kind, files, partial(note, {}, 0, call))
+        return [(place, place.number / len(places)) for place in places]
+
+    first, second = pair("one after the other")
+    begins, stops = passed(Kind.LINE, first), passed(Kind.LINE, second)
+    begins += passed(Kind.WITHIN, pair("alone")[0])
+    orders = sorted(product(begins, stops), key=lambda order: abs(order[0][1] - order[1][1]))
+    return [(at, until) for (at, _), (until, _) in orders]
+
+
 def cross(
-    trial: Trial, order: Callable[..., str], calls: Sequence[Call]
+    trial: Trial, calls: Sequence[Call], at: Place, until: Place = NOWHERE
 ) -> tuple[str, list[Attempt]]:
-    """Make two calls in such an order; the place where the second came in, and what they came to.
+    """Let the second of two calls come in at that place of the first, and stop for it at that place
+    of its own; where it came in, and what they came to.
 
     A second call for which the first had too few places follows it."""
     attempts: dict[int, Attempt] = {}
     first, second = [partial(note, attempts, number, call) for number, call in enumerate(calls)]
-    came_in = order(trial.backend.untraced, first, by=second, latency=trial.latency)
+    came_in = interrupted(trial.backend.untraced, first, second, at, until, trial.latency)
     if 1 not in attempts:
         second()
     return came_in, [attempts[0], attempts[1]]

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 _TIMES = 3
 """Of a place that is passed again and again; the fourth time shows nothing new."""
 
-_ACTS = ("CALL", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "CONTAINS_OP")
-"""How the names of the instructions begin that call, look something up, or change something."""
+_ACTS = ("CALL", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "CONTAINS_OP", "BEFORE_WITH")
+"""How the names of the instructions begin that call, look something up, change something, or enter
+a `with`."""
 
 _OUTWARD = {
     *("io", "_io", "posix", "nt", "fcntl", "msvcrt", "mmap", "select", "_socket", "_ssl"),
@@ -54,44 +55,56 @@ class Place(NamedTuple):
         return f"{self.kind.value} {self.number}"
 
 
+NOWHERE = Place(0)
+"""A place that no call comes to."""
+
+
 def visited(place: Place, files: Files, act: Act, call: Callable[[], object]) -> object:
     """Make a call, and do something once when it comes to that place; what the call returns.
 
     A place in a loop counts its first times only."""
-    passed, times = 0, Counter[tuple[CodeType, int]]()
+    number = _numbering()
 
     def at(frame: FrameType, tell: Callable[[], str]) -> None:
-        nonlocal passed
-        here = (frame.f_code, frame.f_lasti)
-        times[here] += 1
-        passed += times[here] <= _TIMES
-        if passed == place.number and times[here] <= _TIMES:
+        if number(frame) == place.number:
             act(tell())
 
-    if place.kind is Kind.BENEATH:
-        return _profiled(call, _beneath_lines(files, at))
-    return traced(call, (_at_lines if place.kind is Kind.LINE else _within_lines)(files, at))
+    return _TRACING[place.kind](call, files, at)
 
 
-def traced(call: Callable[[], object], trace: Any) -> object:
-    """What a call returns, made under a tracer."""
-    sys.settrace(trace)
-    try:
-        return call()
-    finally:
-        sys.settrace(None)
+def places_of(kind: Kind, files: Files, call: Callable[[], object]) -> list[Place]:
+    """Make a call; the places of that kind that it comes to."""
+    number, passed = _numbering(), list[Place]()
 
+    def at(frame: FrameType, _: object) -> None:
+        if (found := number(frame)) is not None:
+            passed.append(Place(found, kind))
 
-def each_line(files: Files, act: Act) -> Any:
-    """A tracer that does something at each line of these files."""
-    return _at_lines(files, lambda frame, tell: act(tell()))
+    _TRACING[kind](call, files, at)
+    return passed
 
 
 At = Callable[[FrameType, Callable[[], str]], object]
 """Called at a place with its frame and with what tells where it is."""
 
 
-def _at_lines(files: Files, at: At) -> Any:
+def _numbering() -> Callable[[FrameType], int | None]:
+    """Numbers the places that it is called at, from 1 on; None where one has had its numbers."""
+    passed, times = 0, Counter[tuple[CodeType, int]]()
+
+    def number(frame: FrameType) -> int | None:
+        nonlocal passed
+        here = (frame.f_code, frame.f_lasti)
+        times[here] += 1
+        if times[here] > _TIMES:
+            return None
+        passed += 1
+        return passed
+
+    return number
+
+
+def _at_lines(call: Callable[[], object], files: Files, at: At) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
             at(frame, lambda: _line(frame))
@@ -100,10 +113,10 @@ def _at_lines(files: Files, at: At) -> Any:
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
         return on_event if frame.f_code.co_filename.startswith(files) else None
 
-    return on_call
+    return _traced(call, on_call)
 
 
-def _within_lines(files: Files, at: At) -> Any:
+def _within_lines(call: Callable[[], object], files: Files, at: At) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> Any:
         column = _columns(frame.f_code).get(frame.f_lasti) if event == "opcode" else None
         if column is not None:
@@ -117,10 +130,10 @@ def _within_lines(files: Files, at: At) -> Any:
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         return on_event
 
-    return on_call
+    return _traced(call, on_call)
 
 
-def _beneath_lines(files: Files, at: At) -> Any:
+def _beneath_lines(call: Callable[[], object], files: Files, at: At) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> None:
         if event != "c_call" or not _reaches_out(argument):
             return
@@ -128,17 +141,27 @@ def _beneath_lines(files: Files, at: At) -> Any:
         if caller is not None and caller is not frame:
             at(frame, lambda: f"{_line(caller)}, in {_line(frame)}")
 
-    return on_event
-
-
-def _profiled(call: Callable[[], object], profile: Any) -> object:
     if sys.getprofile() is not None:
         return call()  # a profiler's is left alone
-    sys.setprofile(profile)
+    sys.setprofile(on_event)
     try:
         return call()
     finally:
         sys.setprofile(None)
+
+
+_TRACING = {Kind.LINE: _at_lines, Kind.WITHIN: _within_lines, Kind.BENEATH: _beneath_lines}
+"""What makes a call under the tracer that finds the places of a kind."""
+
+
+def _traced(call: Callable[[], object], trace: Any) -> object:
+    if sys.gettrace() is not None:
+        return call()  # a debugger's, or a coverage tool's, is left alone
+    sys.settrace(trace)
+    try:
+        return call()
+    finally:
+        sys.settrace(None)
 
 
 def _reaches_out(function: Any) -> bool:

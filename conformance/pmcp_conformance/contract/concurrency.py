@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.busy import busy
-from pmcp_conformance.crossing import Call, crossed, crossed_in_turns
+from pmcp_conformance.crossing import Call, crossed, crossed_halfway
 from pmcp_conformance.faulted import Route
 from pmcp_conformance.race import Attempt, explained, raise_unexpected, together
 from pmcp_conformance.rules import rule
@@ -70,7 +70,7 @@ def one_swap_wins(trial: Trial) -> None:
         trial.seed(owner, key)
         return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
 
-    crossed_in_turns(
+    crossed_halfway(
         trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
     )
     for number in range(ROUNDS if trial.is_fast else 3 * ROUNDS):
@@ -160,8 +160,8 @@ def puts_share_out_versions(trial: Trial) -> None:
     def check_present(key: str, attempts: list[Attempt]) -> None:
         check_versions(attempts, 1, trial.backend.get(owner, f"present, {key}").version)
 
-    crossed_in_turns(trial, lambda key: puts(key)[:2], check)
-    crossed_in_turns(trial, overwrites, check_present)
+    crossed_halfway(trial, lambda key: puts(key)[:2], check)
+    crossed_halfway(trial, overwrites, check_present)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))
@@ -182,21 +182,40 @@ def check_versions(attempts: list[Attempt], before: int, stored: int) -> None:
 @rule("CON-4")
 def one_creation_wins(trial: Trial) -> None:
     """Of many concurrent creations of one key exactly one succeeds."""
-    owner = trial.owner()
     spread = trial.contenders(CONTENDERS)
 
     def creates(key: str) -> list[partial[int]]:
+        owner = trial.owner()  # a fresh one, of which the storage has not even a lock
         return [partial(handle.create, trial.record(owner, key)) for handle in spread]
 
     def check(_: str, attempts: list[Attempt]) -> None:
         exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
-    crossed_in_turns(trial, lambda key: creates(key)[:2], check)
+    crossed_halfway(trial, lambda key: creates(key)[:2], check)
+    crossed_halfway(trial, partial(creation_and_recreation, trial, spread[0], spread[1]), check)
     for number in range(ROUNDS):
         calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)
         check(key, attempts)
         holds_a_winner(trial, calls, attempts, 1)
+
+
+def creation_and_recreation(
+    trial: Trial, one: StorageBackend, other: StorageBackend, key: str
+) -> list[Call]:
+    """A creation, and somebody else who deletes the owner's only record and creates it anew.
+
+    What belongs to the owner, such as a lock, may go with the record, while others wait for it.
+    """
+    owner = trial.owner()
+    trial.seed(owner, key)
+    records = [trial.record(owner, key) for _ in range(2)]
+
+    def recreate() -> int:
+        other.delete(owner, key)
+        return other.create(records[1])
+
+    return [partial(one.create, records[0]), recreate]
 
 
 @rule("CON-5")
@@ -213,7 +232,7 @@ def one_deletion_wins(trial: Trial) -> None:
         exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         trial.absent(owner, key)
 
-    crossed_in_turns(trial, lambda key: deletes(key)[:2], check)
+    crossed_halfway(trial, lambda key: deletes(key)[:2], check)
     for number in range(ROUNDS):
         key = f"round {number}"
         check(key, contend(trial, number, deletes(key)))
@@ -241,8 +260,8 @@ def delete_races_swap(trial: Trial) -> None:
         return partial(deleter.delete, owner, key), swap
 
     check = partial(check_deleted, trial, owner)
-    crossed_in_turns(trial, pair, check)
-    crossed_in_turns(
+    crossed_halfway(trial, pair, check)
+    crossed_halfway(
         trial, lambda key: pair(key)[::-1], lambda key, attempts: check(key, attempts[::-1])
     )
     for number in range(2 * ROUNDS):

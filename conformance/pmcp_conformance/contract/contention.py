@@ -101,9 +101,10 @@ def contention_makes_progress(trial: Trial) -> None:
 
 
 def refusals_bar_nobody(trial: Trial, handle: TracedBackend, writer: TracedBackend) -> None:
-    """Whatever has been refused to one handle, the next write of one succeeds.
+    """Whatever has been refused to a thread with one handle, the next write with one succeeds.
 
-    A lock that a refusal leaves taken is found by this without any race.
+    A lock that a refusal leaves taken, also one that its own thread may take again, is found by
+    this without any race.
     """
     owner = trial.owner()
     record, absent = trial.seed(owner), trial.record(owner, "absent")
@@ -111,9 +112,10 @@ def refusals_bar_nobody(trial: Trial, handle: TracedBackend, writer: TracedBacke
         (ConcurrentModificationError, partial(handle.put_if_version, record, 99)),
         (NotFoundError, partial(handle.put_if_version, absent, 1)),
         (AlreadyExistsError, partial(handle.create, record)),
+        (NotFoundError, partial(handle.get, owner, "absent")),
     ]
     for version, (error, call) in enumerate(refusals, start=1):
-        trial.raises(error, call)
+        raise_unexpected(together(trial.watch, [partial(trial.raises, error, call)]))
         trial.returns(version + 1, writer.put_if_version, trial.record(owner), version)
 
 
@@ -132,48 +134,68 @@ def race_of_incrementers(trial: Trial, seed: int) -> None:
     trial.expect(finished and most <= bound, f"at most {bound} attempts an increment", told)
 
 
+Step = tuple[str, int, str]
+"""A task, the version that it has before, 0 for none, and an operation on it. A swap expects
+version 1."""
+
+
+def on_one_task(version: int, one: str, other: str) -> tuple[Step, Step]:
+    return ("a", version, one), ("a", version, other)
+
+
 _CROSSED = [
-    *((1, "get", "put"), (1, "get", "delete"), (0, "get", "create")),
-    *((1, "put", "get"), (1, "swap", "get"), (1, "delete", "get")),
-    *((1, "swap", "put"), (1, "delete", "put"), (0, "create", "put")),
-    (1, "delete", "create"),
-    # These two are refused, and nobody must see them in passing.
-    *((2, "swap", "get"), (1, "create", "get")),
+    *(on_one_task(1, "get", "put"), on_one_task(1, "get", "delete")),
+    *(on_one_task(0, "get", "create"), on_one_task(1, "put", "get")),
+    *(on_one_task(1, "swap", "get"), on_one_task(1, "delete", "get")),
+    *(on_one_task(1, "swap", "put"), on_one_task(1, "put", "swap")),
+    *(on_one_task(1, "delete", "put"), on_one_task(1, "put", "delete")),
+    *(on_one_task(0, "create", "put"), on_one_task(0, "put", "create")),
+    on_one_task(1, "delete", "create"),
+    # The first is refused, and nobody must see it in passing.
+    *(on_one_task(2, "swap", "get"), on_one_task(1, "create", "get")),
+    *(on_one_task(2, "swap", "delete"), on_one_task(1, "create", "delete")),
+    # Tasks of one owner, whose listing holds both.
+    *((("a", 0, "create"), ("b", 0, "create")), (("a", 0, "put"), ("b", 1, "delete"))),
+    *((("a", 1, "delete"), ("b", 0, "create")), (("a", 1, "delete"), ("b", 1, "delete"))),
 ]
-"""The version of the record, 0 for none, and which operation is interrupted by which other one.
-A swap expects version 1."""
+"""Which operation is interrupted by which other one."""
 
 
 @rule("CON-8", parts=3)
 def random_histories(trial: Trial) -> None:
     """A random concurrent history over a few keys is linearizable."""
-    for version, one, other in _CROSSED[trial.part :: 3]:
-        small_histories(trial, version, one, other)
+    for steps in _CROSSED[trial.part :: 3]:
+        small_histories(trial, *steps)
     for number in range(4):
         seed = trial.seed_number * 1_000_000 + trial.part * 1_000 + number
         random_history(trial, seed)
 
 
-def small_histories(trial: Trial, version: int, one: str, other: str) -> None:
-    """Two operations on one key that meet in every order, or in some rounds where threads race;
-    what both clients read afterwards belongs to the history.
+def small_histories(trial: Trial, *steps: Step) -> None:
+    """Two operations that meet in every order, or in some rounds where threads race; what both
+    clients read afterwards belongs to the history.
     """
     handles, histories = trial.contenders(2), dict[str, History]()
+    before = {task: version for task, version, _ in steps}
 
     def pair(key: str) -> Sequence[Call]:
         histories[key] = history = History(trial.owner())
-        before = Client(history, handles[0], trial)
-        for _ in range(version):
-            before.put(key)
+        for task, version in before.items():
+            for _ in range(version):
+                Client(history, handles[0], trial).put(task)
         clients = [Client(history, handle, trial) for handle in handles]
-        calls = [getattr(client, name) for client, name in zip(clients, (one, other), strict=True)]
-        return [partial(call, key) for call in calls]
+        return [
+            partial(getattr(client, name), task)
+            for client, (task, _, name) in zip(clients, steps, strict=True)
+        ]
 
     def check(key: str, attempts: list[Attempt]) -> None:
         raise_unexpected(attempts)
         for handle in handles:
-            Client(histories[key], handle, trial).get(key)
-            Client(histories[key], handle, trial).list([key])
+            client = Client(histories[key], handle, trial)
+            for task in before:
+                client.get(task)
+            client.list([*before])
         histories[key].verify(trial, "CON-8")
 
     crossed(trial, pair, check)
