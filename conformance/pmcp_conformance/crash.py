@@ -58,17 +58,35 @@ def check_survivors(trial: Trial, owner: str, plan: list[Any], heard: list[Any])
     if begun and begun[-1] in acknowledged:
         # The next step may have begun without a word of it having come through.
         under_way = replay(plan, [*acknowledged, begun[-1] + 1])
-    for key in sorted({task_of(step) for step in plan}):
+    keys = sorted({task_of(step) for step in plan})
+    check_agreement(trial, owner, keys)
+    for key in keys:
         found, states = stored(trial, owner, key), (after.get(key), under_way.get(key))
         if found not in states:
             texts = " or ".join(dict.fromkeys(map(said, states)))
             steps = [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard]
             raise Violation(f"{key} as acknowledged: {texts}", said(found), steps[-8:])
         go_on(trial, owner, key, states)
-    listed, written = trial.task_ids(owner), sorted({task_of(step) for step in plan}, reverse=True)
+    listed, written = trial.task_ids(owner), keys[::-1]
     trial.expect(
         listed == written, f"a listing of {written}, which were just written", short(listed)
     )
+
+
+def check_agreement(trial: Trial, owner: str, ids: list[str]) -> None:
+    """The same tasks by get, by a listing, and by a count.
+
+    Looked at twice if need be: what had left the killed process for a server may have arrived
+    between the first look and its end.
+    """
+    for _ in range(2):
+        listed = trial.task_ids(owner)
+        got = [task_id for task_id in reversed(ids) if stored(trial, owner, task_id)]
+        counted = trial.backend.count_by_owner(owner)
+        if listed == got and counted == len(listed):
+            return
+    told = f"get finds {short(got)}, the listing has {short(listed)}, the count is {counted}"
+    raise Violation("get, listing and count to agree", told)
 
 
 def task_of(step: Any) -> str:
@@ -98,7 +116,7 @@ def stored(trial: Trial, owner: str, key: str) -> State:
         found = trial.backend.get(owner, key)
     except NotFoundError:
         return None
-    return (found.record.variables["mark"], found.version)
+    return (found.record.variables.get("mark", 0), found.version)
 
 
 def said(state: State) -> str:

@@ -10,7 +10,9 @@ from pmcp_conformance.contract.expiry import HOUR, past
 from pmcp_conformance.crossing import Call, crossed
 from pmcp_conformance.race import Attempt, raise_unexpected
 from pmcp_conformance.rules import rule
+from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
+from pmcp_conformance.violation import Violation
 from pmcp_storage import TaskRecord
 
 
@@ -50,6 +52,28 @@ def cleanup_counts(trial: Trial) -> None:
         fresh.delete("owner 0", "deleted")
     trial.returns(3, fresh.cleanup_expired)
     trial.returns(0, fresh.cleanup_expired)
+    # A storage that hides what has expired may say of a delete that there was nothing.
+    for other, least in (("cleanup_expired", 2), ("delete", 1)):
+        check = partial(check_removed, least)
+        crossed(trial, partial(both_remove, trial, fresh, other), check)
+
+
+def both_remove(trial: Trial, fresh: TracedBackend, other: str, key: str) -> Sequence[Call]:
+    """A cleanup of two records, and somebody else who removes them or one of them."""
+    handle = fresh.untraced
+    for task_id in ("one", "two"):
+        handle.put(trial.record(key, task_id, expires_at=past(trial, HOUR)))
+    args = (key, "one") if other == "delete" else ()
+    return handle.cleanup_expired, partial(getattr(handle, other), *args)
+
+
+def check_removed(least: int, _: str, attempts: list[Attempt]) -> None:
+    """Each of the two records counts for one of the calls."""
+    raise_unexpected(attempts)
+    told = [attempt.result for attempt in attempts]
+    failed = any(attempt.failed or attempt.unknown for attempt in attempts)
+    if not failed and not least <= sum(told) <= 2:
+        raise Violation("2 records removed in all", f"the two calls returned {told}")
 
 
 @rule("EXP-5")
@@ -91,6 +115,16 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         trial.backend.delete(owner, key)
 
     crossed(trial, pair, check)
+    crossed(
+        trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
+    )
+
+
+def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
+    """A cleanup, and a record of an owner who comes to the storage meanwhile."""
+    handle = trial.backend.untraced
+    trial.seed(trial.owner(), key, expires_at=past(trial, HOUR))
+    return handle.cleanup_expired, partial(handle.create, trial.record(trial.owner(), key))
 
 
 @rule("EXP-12", facts=("not native_expiry",))

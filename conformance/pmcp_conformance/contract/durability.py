@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from pmcp_conformance.crash import (
+    check_agreement,
     check_survivors,
     drawn_plan,
     heard_until,
@@ -61,7 +62,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     """Every write and delete acknowledged before a kill -9 holds afterwards; one that was not
     acknowledged is there wholly or not at all.
     """
-    for method in ("put_if_version", "delete"):
+    for method in ("create", "put_if_version", "delete"):
         at_each_place(trial, partial(survives_a_kill_at, trial, method), within=_SECONDS)
     random = Random(trial.seed_number)
     for number in range(ROUNDS):
@@ -77,12 +78,18 @@ def survives_a_kill_at(trial: Trial, method: str, at: Place) -> bool:
     operation has fewer places."""
     owner, child = trial.owner(), trial.child()
     first, second = [trial.record(owner, "k0", variables={"mark": mark}) for mark in (0, 1)]
-    last = (owner, "k0") if method == "delete" else (second, 1)
-    heard = [("done", 0, child.call("put", first))]
+    plans: dict[str, list[Any]] = {
+        # The delete before the creation makes sure that the child has opened its handle.
+        "create": [("delete", (owner, "k0")), ("create", (first,))],
+        "put_if_version": [("put", (first,)), ("put_if_version", (second, 1))],
+        "delete": [("put", (first,)), ("delete", (owner, "k0"))],
+    }
+    (before, args), (_, last) = plan = plans[method]
+    heard = [("done", 0, child.call(before, *args))]
     died_at = child.dies(at, method, *last)
     heard.append(("begins", 1, "killed") if died_at else ("done", 1, "acknowledged"))
     with told(f"after a process was killed at {died_at}" if died_at else ""):
-        check_survivors(trial, owner, [("put", (first,)), (method, last)], heard)
+        check_survivors(trial, owner, plan, heard)
     return bool(died_at)
 
 
@@ -223,29 +230,6 @@ def agree_after_a_killed_cleanup(trial: Trial, ids: list[str], random: Random) -
 def wait(seconds: float) -> None:
     """Spin for that long: sleeping is too coarse to meet an operation."""
     wait_until(time.monotonic_ns() + round(seconds * 1e9))
-
-
-def check_agreement(trial: Trial, owner: str, ids: list[str]) -> None:
-    """The same tasks by get, by a listing, and by a count.
-
-    Looked at twice if need be: what had left the killed process for a server may have arrived
-    between the first look and its end.
-    """
-    for _ in range(2):
-        listed = trial.task_ids(owner)
-        got = [task_id for task_id in reversed(ids) if is_found(trial, owner, task_id)]
-        counted = trial.backend.count_by_owner(owner)
-        if listed == got and counted == len(listed):
-            return
-    told = f"get finds {len(got)}, the listing has {len(listed)}, the count is {counted}"
-    raise Violation("get, listing and count to agree", told)
-
-
-def is_found(trial: Trial, owner: str, task_id: str) -> bool:
-    try:
-        return bool(trial.backend.get(owner, task_id))
-    except NotFoundError:
-        return False
 
 
 @rule("DUR-6", facts=("interprocess",), doors=("open_fresh",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance import corpus
@@ -9,6 +10,7 @@ from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import short
 from pmcp_storage import TaskRecord, TaskStatus
+from pmcp_storage.backend import PAGE
 
 _BIG = 350 * 1024
 """Bytes of a record of which three exceed the megabyte at which DynamoDB ends a page."""
@@ -190,6 +192,28 @@ def writes_between_pages(trial: Trial) -> None:
         trial.backend.put(trial.record(owner, ids[page_number % 9]))
     once = [task_id for task_id in seen if task_id in ids]
     trial.expect(once == ids[::-1], f"{ids[::-1]}, each once", f"{once}, out of {short(seen)}")
+    writes_during_an_iteration(trial)
+
+
+def writes_during_an_iteration(trial: Trial) -> None:
+    """The same of iter_by_owner, with a record more and then one less before its place."""
+    owner = trial.owner()
+    ids = [f"t{number:03}" for number in range(PAGE + 2)]
+    for task_id in ids:
+        trial.seed(owner, task_id)
+    changes: dict[str, Callable[[], object]] = {
+        "creating": lambda: trial.seed(owner, "u"),
+        "deleting": lambda: trial.backend.delete(owner, "u"),
+    }
+    for name, change in changes.items():
+        entries = trial.backend.iter_by_owner(owner)
+        seen = [next(entries).record.task_id]
+        change()
+        seen += [entry.record.task_id for entry in entries]
+        once = [task_id for task_id in seen if task_id in ids]
+        told = f"{len(once)} entries, {len(set(once))} different"
+        expected = f"iter_by_owner to yield {len(ids)}, each once, while {name} another"
+        trial.expect(once == ids[::-1], expected, told)
 
 
 @rule("LIST-12")

@@ -179,8 +179,8 @@ def twelve_records(trial: Trial) -> tuple[str, list[str]]:
 
 
 def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
-    """A write or a delete comes in between at each line of a listing, and a listing at each line
-    of a write."""
+    """A write, a delete or a creation comes in between at each line of a listing, and of a count,
+    and a listing at each line of a write."""
     first, second = trial.contenders(2)
     versions = dict.fromkeys(stable, 1)
 
@@ -192,12 +192,26 @@ def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
         versions[task_id] += 1
         first.put(trial.record(owner, task_id, variables={"version": versions[task_id]}))
 
-    def with_a_delete(key: str) -> Sequence[Call]:
-        passing = f"{stable[-2]}x"
-        first.put(trial.record(owner, passing, variables={}))
-        return listing, partial(first.delete, owner, passing)
+    def count() -> None:
+        found, least = second.count_by_owner(owner), len(stable)
+        if not least <= found <= least + 1:
+            raise Violation(f"a count of {least} or {least + 1}", f"{found}")
 
-    pairs: list[Pair] = [with_a_delete, lambda _: (listing, write), lambda _: (write, listing)]
+    passing = f"{stable[-2]}x"
+
+    def while_one_goes(look: Call) -> Sequence[Call]:
+        first.put(trial.record(owner, passing, variables={}))
+        return look, partial(first.delete, owner, passing)
+
+    def while_one_comes(look: Call) -> Sequence[Call]:
+        first.delete(owner, passing)
+        return look, partial(first.create, trial.record(owner, passing, variables={}))
+
+    pairs: list[Pair] = [
+        *(lambda _: while_one_goes(listing), lambda _: while_one_goes(count)),
+        *(lambda _: while_one_comes(listing), lambda _: while_one_comes(count)),
+        *(lambda _: (listing, write), lambda _: (write, listing)),
+    ]
     for pair in pairs:
         crossed(trial, pair, lambda _, attempts: raise_unexpected(attempts))
 
