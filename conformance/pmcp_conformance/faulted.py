@@ -87,6 +87,12 @@ class Route:
         self.trace.lines.append(f"# {within}")
         return Attempt(error=NoAnswer(within))
 
+    def begin(self, operation: Operation) -> None:
+        """Do what the handle is to have done before the operation; exchanges count from then on."""
+        if isinstance(operation, Write) and operation.before is not None:
+            self.call(operation.before)
+            self.proxy.play(faults.passes)
+
     def mend(self) -> None:
         """Let everything pass again, and wait for the calls that are still under way."""
         self.trace.lines.append("# the storage is back")
@@ -169,6 +175,7 @@ class Case:
             if isinstance(self.operation, Read) and self.operation.overwrite is not None:
                 route.call(self.operation.run)
                 self.operation.overwrite(another(trial, self))
+            route.begin(self.operation)
             route.proxy.play(self._script(), partial(self._strike, route))
             self.attempt = route.call(self.operation.run)
             if route.proxy.hook_error is not None:
@@ -182,7 +189,8 @@ class Case:
         """A late answer, or a write put off, comes to light when the handle is used again."""
         following, ended = self.operation.following, not isinstance(self.attempt.error, NoAnswer)
         put_off = isinstance(self.operation, Write) and self.attempt.failed
-        if following is not None and ended and (put_off or self.fault is Fault.WITHHOLD):
+        is_late = self.fault in (Fault.WITHHOLD, Fault.MUDDLE)
+        if following is not None and ended and (put_off or is_late):
             route.mend()
             self.afterwards = route.settled(following)
 
@@ -202,6 +210,7 @@ def at_once(jobs: Iterable[Callable[[], T]], width: int = AT_ONCE) -> list[T]:
 def exchanges(trial: Trial, operation: Operation) -> int:
     """How many exchanges the operation takes through a fresh handle where nothing is amiss."""
     with Route(trial) as route:
+        route.begin(operation)
         attempt = route.call(operation.run)
         refusal = operation.refusal if isinstance(operation, Write) else None
         if not same_error(attempt.error, refusal):

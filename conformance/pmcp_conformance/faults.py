@@ -21,12 +21,14 @@ class Fault(StrEnum):
     VANISH = "the request is carried out, its answer lost, and the server goes down"
     CUT_ANSWER = "the answer is cut in the middle"
     GARBLE = "the answer is replaced by bytes that are not the protocol"
+    MUDDLE = "a line that is not the protocol comes before the answer"
+    STALL = "the answer stops in the middle"
     SWALLOW = "the request is swallowed and never answered"
     WITHHOLD = "the request is carried out and its answer kept back until the next request"
     REFUSE = "the server goes down: the connection is cut and further ones are refused"
 
 
-WAITING = (Fault.SWALLOW, Fault.WITHHOLD)
+WAITING = (Fault.SWALLOW, Fault.WITHHOLD, Fault.STALL)
 """The faults that a client notices only by its own timeout."""
 
 Script = Callable[[int], Fault]
@@ -48,8 +50,10 @@ def lasting(fault: Fault, at: int) -> Script:
     return lambda exchange: fault if exchange >= at else Fault.PASS
 
 
+ERROR_PAGE = b"<html>502 Bad Gateway</html>\r\n"
+"""What a machine on the way says that does not know the protocol."""
+
+
 def garbage(random: Random) -> bytes:
-    """Bytes that begin no message of a protocol of text, and end a line of one."""
-    if random.random() < 0.5:
-        return b"<html>%d Bad Gateway</html>\r\n\r\n" % random.randrange(500, 600)
+    """Bytes that are no text, and end a line of one."""
     return bytes(random.choices(range(0x80, 0x100), k=random.randrange(16, 200))) + b"\r\n\r\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from pmcp_conformance.trace import TracedBackend
@@ -20,6 +21,8 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _NEVER_REACHED = 99
 """A version at which no key of these rules ever stands."""
@@ -59,6 +62,8 @@ class Write:
     """A put_if_version of the same key that is always refused."""
     refusal: StorageError | None = None
     """What it is told, if its condition does not hold."""
+    before: Call | None = None
+    """What the same handle has done before it."""
 
     @property
     def version(self) -> int:
@@ -86,19 +91,22 @@ def _write(name: str, present: bool, trial: Trial) -> Write:
         "put_if_version": lambda handle: handle.put_if_version(record, 1),
         "delete": lambda handle: handle.delete(owner, "task"),
     }
-    told = {"put": f"put of {'a present' if present else 'an absent'} key"}.get(name, name)
+    on_absent = {"put": "put of an absent key", "delete": "delete of an absent key"}
+    on_present = {"put": "put of a present key"}
+    told = (on_present if present else on_absent).get(name, name)
     written = None if name == "delete" else record
-    following = partial(_put_nowhere, unwanted)
+    following = partial(put_nowhere, unwanted)
     return Write(told, calls[name], (owner, "task"), former, written, following)
 
 
-def _put_nowhere(record: TaskRecord, handle: TracedBackend) -> int:
+def put_nowhere(record: TaskRecord, handle: TracedBackend) -> int:
+    """A put_if_version that is always refused."""
     return handle.put_if_version(record, _NEVER_REACHED)
 
 
 CREATE, PUT_NEW = partial(_write, "create", False), partial(_write, "put", False)
 PUT, SWAP = partial(_write, "put", True), partial(_write, "put_if_version", True)
-DELETE = partial(_write, "delete", True)
+DELETE, DELETE_ABSENT = partial(_write, "delete", True), partial(_write, "delete", False)
 WRITES: tuple[Callable[[Trial], Write], ...] = (CREATE, PUT_NEW, PUT, SWAP, DELETE)
 
 
@@ -134,6 +142,24 @@ STALE: tuple[Callable[[Trial], Write], ...] = (_overtaken, _deleted, _present)
 """Conditional writes whose conditions do not hold."""
 
 
+def _overtaken_by_itself(trial: Trial) -> Write:
+    write = SWAP(trial)
+    record = trial.record(*write.key)
+    stale = _refused(write, "put_if_version of a former version", VersionedRecord(record, 2))
+    return replace(stale, before=lambda handle: handle.put_if_version(record, 1))
+
+
+def _created_by_itself(trial: Trial) -> Write:
+    write = CREATE(trial)
+    record = trial.record(*write.key)
+    stale = _refused(write, "create of a key just created", VersionedRecord(record, 1))
+    return replace(stale, before=lambda handle: handle.create(record))
+
+
+OWN_STALE = (_overtaken_by_itself, _created_by_itself)
+"""The same, after writes of the same handle."""
+
+
 def refusal_of(write: Write, actual: int) -> StorageError:
     """The plain refusal of a conditional write that meets this version; 0: an absent key."""
     if write.version == 0:
@@ -156,14 +182,22 @@ def _reading(owner: str, limit: int) -> dict[str, Call]:
         "list_by_owner": lambda handle: handle.list_by_owner(owner, limit=limit),
         "iter_by_owner": lambda handle: list(handle.iter_by_owner(owner)),
         "count_by_owner": lambda handle: handle.count_by_owner(owner),
+        "count_by_owner of the live": lambda handle: handle.count_by_owner(
+            owner, live_at=_LONG_AGO
+        ),
     }
 
 
-def reads(trial: Trial, count: int) -> list[Maker]:
-    """Every reading operation, on an owner with this many records; the other owner has two."""
+def reads(trial: Trial, count: int, size: int = 0) -> list[Maker]:
+    """Every reading operation, on an owner with this many records, of so many bytes if given; the
+    other owner has two."""
     owner, another = trial.owner(), trial.owner()
     for number in range(count):
-        trial.seed(owner, f"{number:03}")
+        if size:
+            with trial.premise("VAL-8"):
+                trial.backend.create(trial.sized(owner, f"{number:03}", size))
+        else:
+            trial.seed(owner, f"{number:03}")
     for task_id in ("000", "other"):
         trial.seed(another, task_id)
     with trial.premise("LIST-10"):
@@ -188,7 +222,7 @@ def _overwritten_read(trial: Trial, name: str) -> Read:
     trial.seed(owner, "000")
     record, added = trial.record(owner, "000"), trial.record(owner, "001")
     entries = [VersionedRecord(added, 1), VersionedRecord(record, 2)]
-    right = {"get": entries[1], "count_by_owner": 2}.get(name, entries)
+    right = entries[1] if name == "get" else 2 if name.startswith("count") else entries
 
     def overwrite(handle: TracedBackend) -> None:
         handle.put_if_version(record, 1)

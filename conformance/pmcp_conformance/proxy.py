@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import Self
 
-from pmcp_conformance.faults import Fault, Script, garbage, passes
+from pmcp_conformance.faults import ERROR_PAGE, Fault, Script, garbage, passes
 from pmcp_conformance.sockets import bound, close
 
 _DELAY = 0.003
@@ -46,6 +46,8 @@ class _Link:
         """Whether the client has spoken last."""
         self.withheld = b""
         """What the server has answered and the client shall not get before it speaks again."""
+        self.stalled = False
+        """Whether the client gets nothing more of what the server says."""
 
 
 class Proxy:
@@ -253,18 +255,30 @@ class Proxy:
         link.asking = False
         if link.withheld:
             link.withheld += data  # the rest of a long answer
-            return
-        if not data or not first or link.fault is Fault.PASS:
-            self._send(link, link.client, data)
-            return
-        self._strike(link)
-        if link.fault is Fault.WITHHOLD:
-            link.withheld = data
-            return
-        if link.fault is Fault.DELAY:
-            self._selector.unregister(link.server)
-            self._due.append((time.monotonic() + _DELAY, partial(self._go_on, link, data)))
-            return
+        elif not data or not first or link.fault is Fault.PASS:
+            self._send(link, link.client, b"" if link.stalled else data)
+        else:
+            self._strike(link)
+            self._spoil(link, data)
+
+    def _spoil(self, link: _Link, data: bytes) -> None:
+        """Do to an answer what the fault does."""
+        match link.fault:
+            case Fault.WITHHOLD:
+                link.withheld = data
+            case Fault.STALL:
+                link.stalled = True
+                self._send(link, link.client, data[: len(data) // 2])
+            case Fault.MUDDLE:
+                self._send(link, link.client, ERROR_PAGE + data)
+            case Fault.DELAY:
+                self._selector.unregister(link.server)
+                self._due.append((time.monotonic() + _DELAY, partial(self._go_on, link, data)))
+            case _:
+                self._end_with(link, data)
+
+    def _end_with(self, link: _Link, data: bytes) -> None:
+        """Let the connection end, after what the fault leaves of the answer."""
         if link.fault is Fault.CUT_ANSWER:
             self._send(link, link.client, data[: len(data) // 2])
         elif link.fault is Fault.GARBLE:

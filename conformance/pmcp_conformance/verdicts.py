@@ -63,28 +63,39 @@ def next_agrees(case: Case, after: Attempt) -> None:
 
 
 def write_agrees(trial: Trial, case: Case) -> None:
-    """What the write answered is what the storage holds, where nobody else has written.
-
-    A delete that met its own first attempt may say that it found nothing.
-    """
+    """What the write answered is what the storage holds, where nobody else has written."""
     write, attempt = case.operation, case.attempt
     assert isinstance(write, Write)
     found = stored(trial, write.key)
     if attempt.error is None:
-        told = write.record is None and isinstance(attempt.result, bool)
-        holds = (told or attempt.result == write.version + 1) and found == write.applied
+        holds = tells_success(write, attempt.result) and found == write.applied
     elif attempt.unknown:
         holds = found in (write.former, write.applied)
     else:
         holds = attempt.failed and found == write.former
-    success = "True" if write.record is None else str(write.version + 1)
-    demand(
-        case,
-        holds,
-        f"returns {success} having written exactly once, raises OutcomeUnknownError, or raises "
-        "another BackendError having written nothing",
-        f"; the storage holds {stored_text(write, found)}",
-    )
+    expected = f"{success_text(write)}, raises OutcomeUnknownError having written at most once, "
+    expected += "or raises another BackendError having written nothing"
+    demand(case, holds, expected, f"; the storage holds {stored_text(write, found)}")
+    listed = trial.backend.untraced.list_by_owner(write.key[0])
+    agree = listed == ([] if found is None else [found])
+    held = f"; get finds {stored_text(write, found)}, the listing has {len(listed)} entries"
+    demand(case, agree, "leaves get and the listing in agreement", held)
+
+
+def tells_success(write: Write, result: object) -> bool:
+    """Whether the result is one of the write carried out.
+
+    A delete that met its own first attempt may say that it found nothing.
+    """
+    if write.record is not None:
+        return result == write.version + 1
+    return result is False or (result is True and write.former is not None)
+
+
+def success_text(write: Write) -> str:
+    if write.record is not None:
+        return f"returns {write.version + 1} having written exactly once"
+    return "returns False" if write.former is None else "returns having deleted the record"
 
 
 def read_agrees(case: Case) -> None:
@@ -127,6 +138,27 @@ def writes_meanwhile(trial: Trial, case: Case, *, equal: bool) -> None:
     version = 1 if found is None else found.version + 1
     case.interfered = VersionedRecord(record, version)
     case.applied_before = found == write.applied
+
+
+def deletes_meanwhile(trial: Trial, case: Case) -> None:
+    """Somebody else reads what this has just written, and deletes it."""
+    write = case.operation
+    assert isinstance(write, Write)
+    case.applied_before = stored(trial, write.key) == write.applied
+    if case.applied_before:
+        handle = another(trial, case)
+        handle.get(*write.key)
+        handle.delete(*write.key)
+
+
+def knows_itself(trial: Trial, case: Case) -> None:
+    """The write that was applied before another changed the key does not say that it was not."""
+    write, attempt = case.operation, case.attempt
+    assert isinstance(write, Write)
+    if case.applied_before:
+        told = f"returns {write.version + 1} or raises OutcomeUnknownError, for it was applied"
+        held = f"; the storage holds {stored_text(write, stored(trial, write.key))}"
+        demand(case, attempt.result == write.version + 1 or attempt.unknown, told, held)
 
 
 def undoes_nothing(trial: Trial, case: Case) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from pmcp_conformance.contract.errors import (
     SECRET,
@@ -13,6 +14,9 @@ from pmcp_conformance.contract.errors import (
     failing_calls,
     misconfigured_secrets,
 )
+from pmcp_conformance.faulted import Route, at_once
+from pmcp_conformance.faults import Fault, lasting
+from pmcp_conformance.operations import Call
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
 
@@ -31,6 +35,7 @@ def nothing_leaks(trial: Trial) -> None:
         ]
         shown += list(corrupt_secrets(trial, owner))
         shown += list(misconfigured_secrets(trial, owner))
+        shown += list(spoilt_secrets(trial))
         trial.backend.put(trial.record(owner, "task", variables={"secret": SECRET}, result=SECRET))
         found = trial.backend.get(owner, "task")
         trial.backend.list_by_owner(owner)
@@ -44,6 +49,32 @@ def nothing_leaks(trial: Trial) -> None:
     told = next((line for line in log if SECRET in line), "")
     place = max(0, told.find(SECRET) - 100)
     trial.expect(not told, "a log without variables and result", told[place : place + 200])
+
+
+def spoilt_secrets(trial: Trial) -> list[tuple[str, Exception]]:
+    """What calls on a record with secrets raise whose answers are spoilt, if anything."""
+    if not trial.target.offers("address"):
+        return []
+    record = trial.record(trial.owner(), variables={"secret": SECRET * 50}, result=SECRET)
+    trial.backend.put(record)
+    calls: dict[str, Call] = {
+        "get": lambda handle: handle.get(record.owner_id, record.task_id),
+        "list_by_owner": lambda handle: handle.list_by_owner(record.owner_id),
+        "put": lambda handle: handle.put(record),
+    }
+    jobs = [
+        partial(spoilt, trial, f"{name} where {fault}", call, fault)
+        for name, call in calls.items()
+        for fault in (Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE, Fault.LOSE_ANSWER)
+    ]
+    return [shown for shown in at_once(jobs) if shown is not None]
+
+
+def spoilt(trial: Trial, name: str, call: Call, fault: Fault) -> tuple[str, Exception] | None:
+    with Route(trial) as route:
+        route.proxy.play(lasting(fault, 1))
+        error = route.call(call).error
+    return None if error is None else (f"the error of {name}", error)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+from pmcp_conformance.faulted import Route
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trace import TracedBackend
 from pmcp_conformance.trial import Trial
@@ -59,17 +60,18 @@ _DEMANDED_BY = {
     "get of a corrupt row": "ERR-2",
     "a listing with one": "ERR-3",
 }
-"""The rules that these calls raise an error at all; on misconfigured storage it is ERR-4."""
+"""The rules that these calls raise an error at all."""
 
 
-def caught(name: str, call: Call) -> Exception:
-    """The error that the call must raise, as a premise."""
+def caught(name: str, call: Call, demanded_by: str = "ERR-4") -> Exception:
+    """The error that the call must raise, as a premise: of the rule that the table above names, or
+    of this one."""
     try:
         result = call()
     except Exception as error:
         return error
     missing = Violation(f"an error from {name}", f"it returned {short(result, 80)}")
-    raise Blocked(_DEMANDED_BY.get(name, "ERR-4"), missing)
+    raise Blocked(_DEMANDED_BY.get(name, demanded_by), missing)
 
 
 @rule("ERR-1")
@@ -91,6 +93,26 @@ def only_our_errors(trial: Trial) -> None:
         error = caught(name, call)
         with one_of_ours(trial, name):
             raise error
+    if trial.target.offers("address"):
+        only_our_errors_of_the_unreachable(trial, owner)
+
+
+def only_our_errors_of_the_unreachable(trial: Trial, owner: str) -> None:
+    """The same of storage that cannot be reached."""
+    with Route(trial) as route:
+        calls = every_operation(trial, route.handle(), owner)
+        route.proxy.refuse()
+        for name, call in calls.items():
+            error = caught(name, call, "FLT-1")
+            where = f"{name} on storage that cannot be reached"
+            with one_of_ours(trial, where):
+                raise error
+            # Later ones may fail without a look at the storage.
+            if name == "get" and isinstance(error, StorageError):
+                told = f"{type(error).__name__} without a cause"
+                trial.expect(
+                    error.__cause__, f"the library's error as the __cause__ from {where}", told
+                )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from pmcp_conformance.faults import WAITING, Fault, lasting
 from pmcp_conformance.operations import (
     CREATE,
     DELETE,
+    DELETE_ABSENT,
     PUT,
     PUT_NEW,
     STALE,
@@ -28,17 +29,28 @@ from pmcp_conformance.operations import (
     WRITES,
     Call,
     Operation,
+    Read,
+    put_nowhere,
     reads,
 )
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trace import outcome_text
 from pmcp_conformance.trial import Trial
-from pmcp_conformance.verdicts import agrees, undoes_nothing, writes_meanwhile
+from pmcp_conformance.verdicts import (
+    agrees,
+    deletes_meanwhile,
+    knows_itself,
+    undoes_nothing,
+    writes_meanwhile,
+)
 from pmcp_conformance.violation import Violation
-from pmcp_storage import BackendError, TaskRecord
+from pmcp_storage import BackendError, ConcurrentModificationError, TaskRecord
 
 _CALLERS = 16
-"""Calls at once while the storage is away: as many as use up a small pool of connections."""
+"""Calls at once while the storage is away."""
+
+_QUICK_CALLERS = 80
+"""Calls in all where they do not wait for a timeout: more than a pool has connections."""
 
 _HANDLES = 3
 """Handles that are tried at once, as each of their callers holds three files."""
@@ -50,11 +62,13 @@ _LOST = (*just_once(Fault.WITHHOLD), *both_ways(Fault.LOSE_ANSWER))
 @rule("FLT-1", doors=("address",))
 def storage_that_cannot_be_reached(trial: Trial) -> None:
     """Storage that cannot be reached raises BackendError within answer_within."""
-    makers, warmed_up = (*WRITES, *reads(trial, 1)), trial.owner()
+    operations = [maker(trial) for maker in (*WRITES, *reads(trial, 1)) for _ in range(2)]
+    if not trial.target.native_expiry:
+        operations += [Read("cleanup_expired", lambda handle: handle.cleanup_expired(), 0)] * 2
+    warmed_up = trial.owner()
     jobs = [
-        partial(unreachable, trial, maker(trial), warmed_up if warm else None)
-        for maker in makers
-        for warm in (False, True)
+        partial(unreachable, trial, operation, warmed_up if number % 2 else None)
+        for number, operation in enumerate(operations)
     ]
     at_once(jobs)
 
@@ -85,7 +99,7 @@ def works(route: Route, call: Call) -> object:
 @rule("FLT-2", doors=("address",))
 def requests_that_never_arrive(trial: Trial) -> None:
     """A connection cut before the request arrives leaves the stored state as the answer says."""
-    for case in struck_cases(trial, WRITES, *both_ways(Fault.CUT_REQUEST)):
+    for case in struck_cases(trial, (*WRITES, DELETE_ABSENT), *both_ways(Fault.CUT_REQUEST)):
         agrees(trial, case)
 
 
@@ -96,6 +110,11 @@ def lost_answers_of_conditional_writes(trial: Trial) -> None:
     """
     for case in struck_cases(trial, (SWAP, CREATE), *_LOST):
         agrees(trial, case)
+    lost = just_once(Fault.LOSE_ANSWER)
+    for meanwhile in (partial(writes_meanwhile, equal=False), deletes_meanwhile):
+        others = partial(meanwhile, trial)
+        for case in struck_cases(trial, (SWAP, CREATE), *lost, meanwhile=others):
+            knows_itself(trial, case)
 
 
 @rule("FLT-4", doors=("address",))
@@ -127,10 +146,9 @@ def the_handle_recovers(trial: Trial) -> None:
     others = [fault for fault in Fault if fault not in (Fault.PASS, Fault.DELAY, *WAITING)]
     faults = [*WAITING, *others]
     records = [trial.seed(trial.owner()) for _ in faults]
-    changes = [trial.record(record.owner_id) for record in records for _ in range(2)]
     jobs = [
-        partial(recovers, trial, fault, records[number], changes[2 * number : 2 * number + 2])
-        for number, fault in enumerate(faults)
+        partial(recovers, trial, fault, record, [trial.record(record.owner_id) for _ in range(3)])
+        for fault, record in zip(faults, records, strict=True)
     ]
     at_once(jobs, _HANDLES)
 
@@ -150,13 +168,16 @@ def recovers(trial: Trial, fault: Fault, record: TaskRecord, changes: list[TaskR
             lambda handle: handle.get(*key),
             lambda handle: handle.put_if_version(changes[0], 1),
         ]
-        at_once([partial(route.call, call) for call in calls * (_CALLERS // len(calls))])
+        callers = _CALLERS if fault in WAITING else _QUICK_CALLERS
+        at_once([partial(route.call, call) for call in calls * (callers // 2)], _CALLERS)
         route.mend()
-        works_again(trial, route, changes[1], f"after a time in which {fault}")
+        works_again(trial, route, changes[1:], f"after a time in which {fault}")
 
 
-def works_again(trial: Trial, route: Route, record: TaskRecord, when: str) -> None:
-    """The handle reads what is stored, as soon as it is answered, and then writes after it."""
+def works_again(trial: Trial, route: Route, changes: list[TaskRecord], when: str) -> None:
+    """The handle reads what is stored, as soon as it is answered, writes after it, and is refused
+    what it must be refused, and not in doubt for ever."""
+    record, stale = changes
     key = (record.owner_id, record.task_id)
     attempt = route.settled(lambda handle: handle.get(*key))
     found = stored(trial, key)
@@ -169,6 +190,12 @@ def works_again(trial: Trial, route: Route, record: TaskRecord, when: str) -> No
         told = f"{when}, put_if_version of version {found.version}, just read, returns "
         told += f"{found.version + 1}"
         raise Violation(told, f"it {attempt}", route.trace.shown())
+    attempt = route.settled(lambda handle: put_nowhere(stale, handle))
+    if not isinstance(attempt.error, ConcurrentModificationError):
+        within = f"{trial.target.answer_within:g} s"
+        told = f"{when}, put_if_version of a version that never was raises within {within} what it "
+        told += "raises without faults, ConcurrentModificationError"
+        raise Violation(told, f"it {attempt}", route.trace.shown())
 
 
 @rule("FLT-7", doors=("address",))
@@ -177,5 +204,6 @@ def spoilt_answers(trial: Trial) -> None:
     or the call succeeds by a retry that is safe.
     """
     makers = (*WRITES, *STALE, *reads(trial, 3))
-    for case in struck_cases(trial, makers, *both_ways(Fault.CUT_ANSWER, Fault.GARBLE)):
+    spoilt = both_ways(Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
+    for case in struck_cases(trial, makers, *spoilt):
         agrees(trial, case)

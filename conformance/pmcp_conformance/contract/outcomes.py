@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from random import Random
+from typing import Any
 
 from pmcp_conformance.faulted import (
     Case,
@@ -19,9 +20,10 @@ from pmcp_conformance.faulted import (
     stored,
     struck_cases,
 )
-from pmcp_conformance.faults import Fault
+from pmcp_conformance.faults import Fault, lasting
 from pmcp_conformance.operations import (
     CREATE,
+    OWN_STALE,
     PUT,
     PUT_NEW,
     STALE,
@@ -44,6 +46,7 @@ from pmcp_conformance.verdicts import (
     writes_meanwhile,
 )
 from pmcp_conformance.violation import Violation
+from pmcp_conformance.watch import WatchedBackend
 
 _AWAY = (0.002, 0.01, 0.03, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
@@ -87,7 +90,8 @@ def random_faults(trial: Trial) -> None:
 def live(trial: Trial, route: Route, history: History, keys: list[str], seed: str) -> None:
     """The operations of one client, on its own spoilt way."""
     ours, theirs = Random(f"operations {seed}"), Random(f"faults {seed}")
-    client = Client(history, route.handle().untraced, trial)
+    handle: Any = WatchedBackend(route.handle().untraced, trial.watch)
+    client = Client(history, handle, trial)
     faults, weights = list(_MIXTURE), list(_MIXTURE.values())
     route.proxy.play(lambda exchange: theirs.choices(faults, weights)[0])
     for _ in range(_OPERATIONS):
@@ -103,6 +107,8 @@ def equal_records_of_others(trial: Trial) -> None:
     meanwhile = partial(writes_meanwhile, trial, equal=True)
     makers = (SWAP, CREATE, PUT, PUT_NEW)
     strikes = both_ways(Fault.CUT_REQUEST)
+    for case in struck_cases(trial, OWN_STALE, *strikes):
+        agrees(trial, case)
     for case in struck_cases(trial, makers, *strikes, meanwhile=meanwhile):
         if case.interfered is None:
             continue
@@ -136,9 +142,12 @@ def errors_while_reading(trial: Trial) -> None:
         for fault in (Fault.SWALLOW, Fault.REFUSE, Fault.LOSE_ANSWER, Fault.GARBLE)
         for read in overwritten_reads(trial)
     ]
-    strikes = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD), *both_ways(*quick))
-    # More records than iter_by_owner asks for at a time.
-    for case in run_cases(trial, again + cases(trial, reads(trial, 101), *strikes)):
+    waiting = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD), *both_ways(Fault.STALL))
+    # More records than iter_by_owner asks for at a time, and more bytes than some storages send.
+    many = cases(trial, reads(trial, 101), *waiting, *both_ways(*quick))
+    large = reads(trial, 4, trial.target.max_record_bytes)
+    long = cases(trial, large, *for_good(Fault.REFUSE, Fault.GARBLE))
+    for case in run_cases(trial, again + many + long):
         agrees(trial, case)
 
 
@@ -159,6 +168,25 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
     """
     strikes = for_good(Fault.LOSE_ANSWER, Fault.VANISH)
     for case in struck_cases(trial, WRITES, *strikes):
+        agrees(trial, case)
+    at_once([partial(returns_to_vanish, trial, maker(trial), s) for s in _AWAY for maker in WRITES])
+
+
+def returns_to_vanish(trial: Trial, write: Write, away: float) -> None:
+    """A first attempt finds the storage away, the next one is carried out and loses its answer, and
+    those after it find the storage away again."""
+    case = Case(write, Fault.VANISH, at=1, of=1, lasts=True)
+
+    def comes_back() -> None:
+        time.sleep(away)
+        route.trace.lines.append("# the storage is back")
+        route.proxy.mend()
+        route.proxy.play(lasting(Fault.VANISH, 1))
+
+    with Route(trial) as route:
+        case.trace = route.trace
+        cut_off(route, write)
+        case.attempt = route.call(write.run, meanwhile=comes_back)
         agrees(trial, case)
 
 
@@ -188,6 +216,7 @@ def fails_plainly(trial: Trial, write: Write) -> None:
         attempt = route.call(write.run)
         # What was put off would now be sent.
         route.mend()
+        route.settled(lambda handle: handle.get(*write.key))
         route.settled(write.following)
         found = stored(trial, write.key)
         if not attempt.failed or found != write.former:

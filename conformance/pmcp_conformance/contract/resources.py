@@ -11,12 +11,19 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from pmcp_conformance.faulted import Route, at_once
+from pmcp_conformance.faults import Fault, lasting
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
+from pmcp_storage import TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
+
+_QUICK = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
+"""Faults of which no client waits for the end."""
 
 
 @rule("RES-1")
@@ -27,10 +34,32 @@ def nothing_piles_up(trial: Trial) -> None:
     before = held()
     for _ in range(8):
         use_a_handle(trial)
+    nothing_more(trial, before, "8 more handles closed")
+    if trial.target.offers("address"):
+        failed_by_handles(trial, *_QUICK)
+        before = held()
+        failed_by_handles(trial, *_QUICK, Fault.SWALLOW)
+        nothing_more(trial, before, "handles closed whose calls have failed")
+
+
+def nothing_more(trial: Trial, before: dict[str, int], what: str) -> None:
     after = held()
     told = ", ".join(f"{after[kind] - before[kind]:+} {kind}" for kind in after)
     grown = any(after[kind] > before[kind] for kind in after)
-    trial.expect(not grown, "as much as before, with 8 more handles closed", told)
+    trial.expect(not grown, f"as much as before, with {what}", told)
+
+
+def failed_by_handles(trial: Trial, *faults: Fault) -> None:
+    """Open a handle for each of the faults, let a read and a write fail, and close it."""
+    records = [trial.record(trial.owner()) for _ in faults]
+    at_once([partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)])
+
+
+def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
+    with Route(trial) as route:
+        route.proxy.play(lasting(fault, 1))
+        route.call(lambda handle: handle.get(record.owner_id, record.task_id))
+        route.call(lambda handle: handle.create(record))
 
 
 def use_a_handle(trial: Trial) -> None:
