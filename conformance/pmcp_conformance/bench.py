@@ -166,6 +166,9 @@ def _remove_all(handle: StorageBackend, owner_id: str) -> str | None:
         if not batch:
             break
         task_ids += batch
-        for task_id in batch:
-            handle.delete(owner_id, task_id)
+        try:
+            for task_id in batch:
+                handle.delete(owner_id, task_id)
+        except Exception as error:
+            return f"tasks left: {batch[:5]}, and a delete that failed: {error}"
     return f"tasks left: {task_ids[:5]}" if task_ids else None

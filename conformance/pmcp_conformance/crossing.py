@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -35,12 +34,11 @@ Check = Callable[[str, list[Attempt]], None]
 
 def at_each_place(trial: Trial, try_at: Callable[[Place], object], *, within: float) -> None:
     """Try this at one place of an operation after the other, first at its lines, then within and
-    beneath them, each time until it says that there are no more; or as long as these seconds allow
-    where the storage lets its callers wait.
+    beneath them, each time until it says that there are no more; or as long as these seconds allow.
 
     Where something else than Python code decides, this shows nothing.
     """
-    until = time.monotonic() + within
+    until = trial.soon(within)
     for kind in Kind:
         for number in trial.numbers(_MOST_PLACES, until=until):
             if not try_at(Place(number, kind)):
@@ -71,7 +69,7 @@ def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
     Of many orders those are tried in which both have come about equally far.
     """
     crossed(trial, pair, check)
-    until = time.monotonic() + _SECONDS
+    until = trial.soon(_SECONDS)
     orders = overlaps(trial, pair)
     for number in trial.numbers(min(len(orders), _MOST_OVERLAPS), until=until):
         at, pause = orders[number - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from pmcp_conformance.bench import Bench
 from pmcp_conformance.rules import Rule
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Blocked, Violation
+from pmcp_conformance.watch import Hang
 
 _HANGS = 3
 
@@ -89,6 +90,12 @@ def run_rule(rule: Rule, bench: Bench, part: int = 0) -> Result:
         reason = f"open() failed with {type(error).__name__}: {error}"
         return Result(target.name, rule.id, Outcome.NOT_RUN, part, reason)
     result = _judge(rule, trial)
+    try:
+        trial.end(spoilt=result.outcome is not Outcome.PASSED)
+    except Hang as hang:
+        if result.outcome is Outcome.PASSED:
+            finding = _finding(hang, trial, rule)
+            result = replace(result, outcome=Outcome.FAILED, reason=hang.observed, finding=finding)
     bench.hangs += trial.watch.abandoned
     return result
 
@@ -98,11 +105,9 @@ def _judge(rule: Rule, trial: Trial) -> Result:
         calls = trial.watch.calls
         return Result(trial.target.name, rule.id, outcome, trial.part, reason, finding, calls)
 
-    spoilt = True
     try:
         check = partial(rule.check, trial)
         check() if rule.main_thread else trial.watch.carry_out(check)
-        spoilt = False
         return result(Outcome.PASSED)
     except Blocked as blocked:
         reason = f"blocked by {blocked.rule_id}"
@@ -110,8 +115,6 @@ def _judge(rule: Rule, trial: Trial) -> Result:
     except Exception as error:
         finding = _finding(error, trial, rule)
         return result(Outcome.FAILED, finding.observed, finding)
-    finally:
-        trial.end(spoilt=spoilt)
 
 
 def _finding(error: Exception, trial: Trial, rule: Rule) -> Finding:

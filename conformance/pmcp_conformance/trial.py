@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from pmcp_conformance.below import BackendBelow
@@ -20,7 +20,7 @@ from pmcp_conformance.preemption import preempted
 from pmcp_conformance.processes import Child
 from pmcp_conformance.trace import Trace, TracedBackend, outcome_text
 from pmcp_conformance.violation import Blocked, Violation, same_record, short
-from pmcp_conformance.watch import Hang, Watch, WatchedBackend
+from pmcp_conformance.watch import Watch, WatchedBackend
 from pmcp_storage import (
     GenericTaskStore,
     NotFoundError,
@@ -130,11 +130,15 @@ class Trial:
         """How many seconds an operation waits for the storage; 0 where it is not worth counting."""
         return self._bench.latency
 
+    def soon(self, seconds: float) -> float:
+        """The instant, by `time.monotonic`, so many seconds from now; a few times as many where an
+        operation takes next to no time, and only a busy machine could need them."""
+        return time.monotonic() + (seconds if self.latency else 3 * seconds)
+
     def numbers(self, most: int, *, until: float) -> Iterator[int]:
-        """The numbers from 1 on: all of them, or as many as there is time for until then, by
-        `time.monotonic`, where the storage lets its callers wait."""
+        """The numbers from 1 on, as many as there is time for until then."""
         for number in range(1, most + 1):
-            if self.latency and time.monotonic() > until:
+            if time.monotonic() > until:
                 return
             yield number
 
@@ -298,18 +302,23 @@ class Trial:
         half of them another handle, where the storage is shared."""
         first = self.backend.untraced
         second = self.open().untraced if self.target.shared else first
-        watched: list[Any] = [WatchedBackend(handle, self.watch) for handle in (first, second)]
+        watched = [self.watched(handle) for handle in (first, second)]
         return [watched[index % 2] for index in range(number)]
 
+    def watched(self, handle: StorageBackend) -> StorageBackend:
+        """The handle, its operations watched and not noted."""
+        return cast("StorageBackend", WatchedBackend(handle, self.watch))
+
     def end(self, *, spoilt: bool) -> None:
-        """Delete what was written, close what was opened; drop a handle that may be spoilt."""
+        """Delete what was written, close what was opened; drop a handle that may be spoilt.
+
+        Raises Hang if the storage does not let that be done."""
         try:
             if not self.watch.abandoned:
                 self.watch.carry_out(partial(self._clean_up, spoilt))
-        except Hang:
-            pass  # The last look at every owner tells what stayed.
-        if self.watch.abandoned:
-            self._abandon()
+        finally:
+            if self.watch.abandoned:
+                self._abandon()
 
     def _clean_up(self, spoilt: bool) -> None:
         for child in self._children:

@@ -60,7 +60,7 @@ def cleanup_counts(trial: Trial) -> None:
 
 def both_remove(trial: Trial, fresh: TracedBackend, other: str, key: str) -> Sequence[Call]:
     """A cleanup of two records, and somebody else who removes them or one of them."""
-    handle = fresh.untraced
+    handle = trial.watched(fresh.untraced)
     for task_id in ("one", "two"):
         handle.put(trial.record(key, task_id, expires_at=past(trial, HOUR)))
     args = (key, "one") if other == "delete" else ()
@@ -88,6 +88,14 @@ def cleanup_leaves_the_living(trial: Trial) -> None:
         trial.seed(owner, f"live {number}", expires_at=instant)
         for number, instant in enumerate([*instants, None])
     ]
+    for task_id in ("live again", "live anew"):  # whose versions start again at that of the expired
+        trial.seed(owner, task_id, expires_at=past(trial, HOUR))
+        with trial.premise("DEL-1"):
+            trial.backend.delete(owner, task_id)
+    living.append(trial.seed(owner, "live again", expires_at=None))
+    living.append(trial.record(owner, "live anew", expires_at=None))
+    with trial.premise("PUT-7"):
+        trial.returns(1, trial.backend.put, living[-1])
     for _ in range(2):
         trial.backend.cleanup_expired()
         for record in living:
@@ -100,7 +108,7 @@ def cleanup_leaves_the_living(trial: Trial) -> None:
 @rule("EXP-10", facts=("not native_expiry",))
 def cleanup_spares_the_refreshed(trial: Trial) -> None:
     """cleanup_expired never removes a record that was refreshed while it ran."""
-    owner, handle = trial.owner(), trial.backend.untraced
+    owner, handle = trial.owner(), trial.contenders(1)[0]
 
     def pair(key: str) -> Sequence[Call]:
         trial.seed(owner, key, expires_at=past(trial, HOUR))
@@ -122,7 +130,7 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
 
 def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
     """A cleanup, and a record of an owner who comes to the storage meanwhile."""
-    handle = trial.backend.untraced
+    handle = trial.contenders(1)[0]
     trial.seed(trial.owner(), key, expires_at=past(trial, HOUR))
     return handle.cleanup_expired, partial(handle.create, trial.record(trial.owner(), key))
 

@@ -196,11 +196,19 @@ def small_histories(trial: Trial, *steps: Step) -> None:
             for task in before:
                 client.get(task)
             client.list([*before])
+            same_count(handle, histories[key].owner_id)
         histories[key].verify(trial, "CON-8")
 
     crossed(trial, pair, check)
     for number in () if trial.is_fast else range(3):
         check(key := f"round {number}", together(trial.watch, pair(key)))
+
+
+def same_count(handle: StorageBackend, owner: str) -> None:
+    """Nobody writes any more: the count is that of the listing."""
+    listed, counted = len(handle.list_by_owner(owner)), handle.count_by_owner(owner)
+    if listed != counted:
+        raise Violation(f"a count of {listed}, as many as are listed", f"{counted}")
 
 
 def random_history(trial: Trial, seed: int) -> None:

@@ -47,14 +47,20 @@ def reopening_keeps_everything(trial: Trial) -> None:
     for version, record in records.items():
         for _ in range(version):
             handle.put(record)
-    handle.put(trial.record(owner, "deleted"))
-    handle.delete(owner, "deleted")
+    for task_id in ("deleted", "t0"):
+        for _ in range(2):
+            handle.put(trial.record(owner, task_id))
+        handle.delete(owner, task_id)
+    anew = trial.record(owner, "t0")
+    handle.create(anew)
     handle.close()
     again = trial.open("again")
     for version, record in records.items():
         trial.holds(record, version, again)
+    trial.holds(anew, 1, again)
     listed = sorted(entry.record.task_id for entry in again.list_by_owner(owner))
-    trial.expect(listed == ["t1", "t2", "t3"], "t1, t2 and t3 listed", short(listed))
+    trial.expect(listed == ["t0", "t1", "t2", "t3"], "t0, t1, t2 and t3 listed", short(listed))
+    trial.returns(2, again.put_if_version, trial.record(owner, "t0"), 1)
 
 
 @rule("DUR-2", facts=("durable", "interprocess"))

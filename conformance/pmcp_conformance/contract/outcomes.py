@@ -6,7 +6,6 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from random import Random
-from typing import Any
 
 from pmcp_conformance.faulted import (
     Case,
@@ -46,7 +45,6 @@ from pmcp_conformance.verdicts import (
     writes_meanwhile,
 )
 from pmcp_conformance.violation import Violation
-from pmcp_conformance.watch import WatchedBackend
 
 _AWAY = (0.002, 0.01, 0.03, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
@@ -90,8 +88,7 @@ def random_faults(trial: Trial) -> None:
 def live(trial: Trial, route: Route, history: History, keys: list[str], seed: str) -> None:
     """The operations of one client, on its own spoilt way."""
     ours, theirs = Random(f"operations {seed}"), Random(f"faults {seed}")
-    handle: Any = WatchedBackend(route.handle().untraced, trial.watch)
-    client = Client(history, handle, trial)
+    client = Client(history, trial.watched(route.handle().untraced), trial)
     faults, weights = list(_MIXTURE), list(_MIXTURE.values())
     route.proxy.play(lambda exchange: theirs.choices(faults, weights)[0])
     for _ in range(_OPERATIONS):

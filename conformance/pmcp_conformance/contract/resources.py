@@ -10,15 +10,16 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from pmcp_conformance.faulted import Route, at_once
 from pmcp_conformance.faults import Fault, lasting
+from pmcp_conformance.race import raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.trial import Trial
-from pmcp_storage import TaskRecord
+from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
@@ -63,13 +64,34 @@ def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
 
 
 def use_a_handle(trial: Trial) -> None:
-    """Open a handle, use it, and close it."""
-    owner = trial.owner()
-    handle = trial.target.handle()
-    handle.create(trial.record(owner))
-    handle.list_by_owner(owner)
-    handle.delete(owner, "task")
+    """Open a handle, use it in some threads, and close it when those have ended."""
+    handle = trial.watched(trial.target.handle())
+    users = [partial(use_everything, trial, handle, trial.owner()) for _ in range(3)]
+    attempts = together(trial.watch, users)
     handle.close()
+    raise_unexpected(attempts)
+
+
+def use_everything(trial: Trial, handle: StorageBackend, owner: str) -> None:
+    """Every operation, and every refusal."""
+    record, absent = trial.record(owner), trial.record(owner, "absent")
+    handle.create(record)
+    handle.put(record)
+    handle.put_if_version(record, 2)
+    refused: list[Callable[[], object]] = [
+        lambda: handle.create(record),
+        lambda: handle.put_if_version(record, 1),
+        lambda: handle.put_if_version(absent, 1),
+        lambda: handle.get(owner, "absent"),
+    ]
+    for call in refused:
+        with contextlib.suppress(StorageError):
+            call()
+    handle.get(owner, "task")
+    handle.list_by_owner(owner)
+    handle.count_by_owner(owner)
+    handle.cleanup_expired()
+    handle.delete(owner, "task")
 
 
 def held() -> dict[str, int]:
@@ -86,18 +108,11 @@ def the_process_is_left_alone(trial: Trial) -> None:
     """No operation writes to standard output or changes the root logger, signal handlers or the
     environment.
     """
-    owner = trial.owner()
+    # Nobody would notice an operation that hangs in the main thread: once where somebody does.
+    trial.watch.carry_out(partial(use_a_handle, trial))
     before = process_state()
-    with captured_output() as output:
-        handle = trial.open()
-        for write in trial.writes(handle):
-            write(trial.record(owner))
-        handle.get(owner, "task")
-        handle.list_by_owner(owner)
-        handle.count_by_owner(owner)
-        handle.cleanup_expired()
-        handle.delete(owner, "task")
-        handle.close()
+    with captured_output() as output, trial.target.handle() as handle:
+        use_everything(trial, handle, trial.owner())
     after = process_state()
     for kind, state in before.items():
         trial.expect(after[kind] == state, f"{kind} as before", "an operation changed it")

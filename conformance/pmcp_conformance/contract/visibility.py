@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -17,10 +17,10 @@ from pmcp_conformance.crossing import Call, Pair, crossed
 from pmcp_conformance.race import Attempt, raise_unexpected, together
 from pmcp_conformance.rules import rule
 from pmcp_conformance.servant import increment
-from pmcp_conformance.trace import TracedBackend
+from pmcp_conformance.trace import TracedBackend, outcome_text
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
-from pmcp_storage import NotFoundError, StorageBackend
+from pmcp_storage import NotFoundError, StorageBackend, VersionedRecord
 
 
 @rule("CON-9", facts=("shared",))
@@ -88,7 +88,46 @@ def processes_see_each_other(trial: Trial) -> None:
     trial.absent(owner, "task")
     trial.returns(1, from_child, trial, child, "create", record)
     trial.holds(record, 1)
+    nobody_reads_what_was(trial, child)
     increments_of_two_processes(trial, child, owner)
+
+
+def nobody_reads_what_was(trial: Trial, child: Any) -> None:
+    """What a process has read before is not what it reads after a write of another."""
+    owner = trial.owner()
+    ours: Reach = lambda method, *args: getattr(trial.backend, method)(*args)  # noqa: E731
+    theirs: Reach = partial(from_child, trial, child)
+    for writer, reader in ((ours, theirs), (theirs, ours)):
+        version = 0
+        for method in ("create", "put", "put_if_version", "delete"):
+            shown(reader, owner)
+            record = trial.record(owner)
+            args = {"put_if_version": (record, version), "delete": (owner, "task")}
+            writer(method, *args.get(method, (record,)))
+            version = 0 if method == "delete" else version + 1
+            entries = [VersionedRecord(record, version)] if version else []
+            right = (entries[0] if entries else None, entries, len(entries))
+            found = shown(reader, owner)
+            expected = f"{shown_text(right)} after {method} in another process"
+            trial.expect(found == right, expected, shown_text(found))
+
+
+Reach = Callable[..., Any]
+"""Calls an operation by its name, in this process or another."""
+
+
+def shown(reader: Reach, owner: str) -> tuple[Any, Any, Any]:
+    """What a process finds of the owner's task: by get, in the listing and in the count."""
+    try:
+        found = reader("get", owner, "task")
+    except NotFoundError:
+        found = None
+    return found, reader("list_by_owner", owner), reader("count_by_owner", owner)
+
+
+def shown_text(found: tuple[Any, Any, Any]) -> str:
+    entry, listed, counted = found
+    return f"get: {outcome_text(entry)}, listing: {outcome_text(listed)}, count: {counted}"
 
 
 def increments_of_two_processes(trial: Trial, child: Any, owner: str) -> None:
