@@ -8,6 +8,9 @@ from pmcp_conformance.report import RunReport, TargetReport, Verdict
 from pmcp_conformance.rules import CONTRACT_VERSION, catalogue
 from pmcp_conformance.run import Finding, Outcome, Result
 
+_MOST_TROUBLES = 8
+"""Lines: a backend that cannot delete leaves something behind under every owner."""
+
 
 def failure_text(result: Result, sentence: str, command: str) -> str:
     """All that is known about a failed rule, and how to see it again."""
@@ -51,12 +54,18 @@ def summary_lines(report: RunReport) -> Iterator[str]:
                 yield f"    known: {result.known}"
         for reason, count in target.reasons(Outcome.NOT_RUN).items():
             yield f"  {count} rules could not run: {reason}"
-        yield from (f"  {trouble}" for trouble in target.troubles)
+        yield from trouble_lines(target.troubles)
         for rule_id in target.outlived(report.known):
             yield (
                 f"  {rule_id} passes, though {report.known.path} lists it as a known failure: "
                 "remove the entry"
             )
+
+
+def trouble_lines(troubles: list[str]) -> Iterator[str]:
+    yield from (f"  {trouble}" for trouble in troubles[:_MOST_TROUBLES])
+    if more := len(troubles[_MOST_TROUBLES:]):
+        yield f"  and {more} more like these"
 
 
 def verdict_line(target: TargetReport) -> str:

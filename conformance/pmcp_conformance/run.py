@@ -122,7 +122,8 @@ def _finding(error: Exception, trial: Trial, rule: Rule) -> Finding:
     declared = rule.declared(trial.target)
     if isinstance(error, Violation):
         if error.operations is not None:
-            operations = [shorten(line) for line in error.operations]
+            led_there = operations if isinstance(error, Hang) else []
+            operations = [*led_there, *(shorten(line) for line in error.operations)]
         return Finding(shorten(error.expected), shorten(error.observed), operations, declared)
     observed = f"raised {type(error).__name__}: {error}"
     lines = traceback.format_exception(error)

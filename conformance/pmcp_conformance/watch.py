@@ -6,11 +6,15 @@ under way. Only how long a single operation takes is judged, never how long a ru
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from copy import copy
 from itertools import count
+from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from pmcp_conformance.violation import Violation
@@ -19,11 +23,16 @@ from pmcp_storage import StorageBackend
 _LOOKS_EVERY = 0.2
 """Seconds between two looks at the operations under way."""
 
+_CALLS = 6
+"""Calls that tell where a thread is."""
+
 T = TypeVar("T")
 
 
 class Hang(Violation):
-    """An operation has not returned in a time in which even dead storage must have answered."""
+    """An operation has not returned in a time in which even dead storage must have answered.
+
+    Its operations are all that are under way, and where in the code each of them is."""
 
 
 class Abandoned(BaseException):
@@ -40,7 +49,8 @@ class Watch:
     def __init__(self, answer_within: float) -> None:
         self._patience = 2 * answer_within + 1
         self._numbers = count()
-        self._begun: dict[int, tuple[str, float]] = {}
+        self._begun: dict[int, tuple[str, float, int]] = {}
+        """The operations under way: their names, when they began, and in which threads."""
         self.abandoned = False
 
     @property
@@ -53,7 +63,7 @@ class Watch:
         if self.abandoned:
             raise Abandoned
         number = next(self._numbers)
-        self._begun[number] = (name, time.monotonic())
+        self._begun[number] = (name, time.monotonic(), threading.get_ident())
         try:
             return operation(*args, **kwargs)
         finally:
@@ -98,11 +108,20 @@ class Watch:
             raise
 
     def _look(self) -> None:
-        now = time.monotonic()
-        for name, begun in list(self._begun.values()):
+        now, frames = time.monotonic(), sys._current_frames()
+        under_way = list(self._begun.values())
+        for name, begun, _ in under_way:
             if now - begun > self._patience:
                 expected = f"an answer from {name} within {self._patience:g} s"
-                raise Hang(expected, "none: it hangs")
+                told = [f"{name} is {whereabouts(frames.get(id))}" for name, _, id in under_way]
+                raise Hang(expected, "none: it hangs", told)
+
+
+def whereabouts(frame: FrameType | None) -> str:
+    """Where a thread is, from the outermost of its last few calls to the innermost."""
+    calls = traceback.extract_stack(frame, _CALLS) if frame else []
+    places = [f"{Path(call.filename).name}:{call.lineno}" for call in calls]
+    return f"at {', '.join(places)}" if places else "over"
 
 
 class WatchedBackend:

@@ -139,7 +139,7 @@ def errors_while_reading(trial: Trial) -> None:
         for fault in (Fault.SWALLOW, Fault.REFUSE, Fault.LOSE_ANSWER, Fault.GARBLE)
         for read in overwritten_reads(trial)
     ]
-    waiting = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD), *both_ways(Fault.STALL))
+    waiting = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD, Fault.STALL))
     # More records than iter_by_owner asks for at a time, and more bytes than some storages send.
     many = cases(trial, reads(trial, 101), *waiting, *both_ways(*quick))
     large = reads(trial, 4, trial.target.max_record_bytes)
