@@ -206,7 +206,10 @@ def small_histories(trial: Trial, *steps: Step) -> None:
 
 def same_count(handle: StorageBackend, owner: str) -> None:
     """Nobody writes any more: the count is that of the listing."""
-    listed, counted = len(handle.list_by_owner(owner)), handle.count_by_owner(owner)
+    try:
+        listed, counted = len(handle.list_by_owner(owner)), handle.count_by_owner(owner)
+    except BackendError:
+        return  # not done, as far as races are concerned
     if listed != counted:
         raise Violation(f"a count of {listed}, as many as are listed", f"{counted}")
 

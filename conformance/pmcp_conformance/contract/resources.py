@@ -108,11 +108,12 @@ def the_process_is_left_alone(trial: Trial) -> None:
     """No operation writes to standard output or changes the root logger, signal handlers or the
     environment.
     """
-    # Nobody would notice an operation that hangs in the main thread: once where somebody does.
-    trial.watch.carry_out(partial(use_a_handle, trial))
     before = process_state()
-    with captured_output() as output, trial.target.handle() as handle:
-        use_everything(trial, handle, trial.owner())
+    with captured_output() as output:
+        # Nobody would notice an operation that hangs in the main thread: first where somebody does.
+        trial.watch.carry_out(partial(use_a_handle, trial))
+        with trial.target.handle() as handle:
+            use_everything(trial, handle, trial.owner())
     after = process_state()
     for kind, state in before.items():
         trial.expect(after[kind] == state, f"{kind} as before", "an operation changed it")
