@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -20,7 +21,7 @@ from pmcp_conformance.servant import increment
 from pmcp_conformance.trace import TracedBackend, outcome_text
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
-from pmcp_storage import NotFoundError, StorageBackend, VersionedRecord
+from pmcp_storage import BackendError, NotFoundError, StorageBackend, VersionedRecord
 
 
 @rule("CON-9", facts=("shared",))
@@ -239,11 +240,13 @@ def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
     passing = f"{stable[-2]}x"
 
     def while_one_goes(look: Call) -> Sequence[Call]:
-        first.put(trial.record(owner, passing, variables={}))
+        with suppress(BackendError):
+            first.put(trial.record(owner, passing, variables={}))
         return look, partial(first.delete, owner, passing)
 
     def while_one_comes(look: Call) -> Sequence[Call]:
-        first.delete(owner, passing)
+        with suppress(BackendError):
+            first.delete(owner, passing)
         return look, partial(first.create, trial.record(owner, passing, variables={}))
 
     pairs: list[Pair] = [
