@@ -36,6 +36,7 @@ _GROUPS = (
     "disclosure",
     "resources",
     "model",
+    "swaps",
     "concurrency",
     "contention",
     "visibility",

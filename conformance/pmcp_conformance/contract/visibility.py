@@ -12,8 +12,8 @@ from typing import Any
 from pmcp_conformance.contract.concurrency import (
     ROUNDS,
     check_counter,
-    check_one_winner,
 )
+from pmcp_conformance.contract.swaps import check_one_winner
 from pmcp_conformance.crossing import Call, Pair, crossed
 from pmcp_conformance.race import Attempt, raise_unexpected, together
 from pmcp_conformance.rules import rule
