@@ -66,12 +66,16 @@ def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
     """The same, and then with the second call stopping at each of its lines for the first one to
     end, so that both have looked before either acts.
 
-    Of many orders those are tried in which both have come about equally far.
+    Of many orders half are those in which both have come about equally far, and the rest are
+    spread over all others.
     """
     crossed(trial, pair, check)
     until = trial.soon(_SECONDS)
     orders = overlaps(trial, pair)
-    for number in trial.numbers(min(len(orders), _MOST_OVERLAPS), until=until):
+    if len(orders) > _MOST_OVERLAPS:
+        near, far = orders[: _MOST_OVERLAPS // 2], orders[_MOST_OVERLAPS // 2 :]
+        orders = near + far[:: -(-len(far) // (_MOST_OVERLAPS // 2))]
+    for number in trial.numbers(len(orders), until=until):
         at, pause = orders[number - 1]
         key = f"crossed at {at} until {pause}"
         came_in, attempts = cross(trial, pair(key), at, pause)

@@ -6,6 +6,7 @@ under way. Only how long a single operation takes is judged, never how long a ru
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -108,13 +109,28 @@ class Watch:
             raise
 
     def _look(self) -> None:
-        now, frames = time.monotonic(), sys._current_frames()
-        under_way = list(self._begun.values())
-        for name, begun, _ in under_way:
+        now = time.monotonic()
+        for name, begun, _ in list(self._begun.values()):
             if now - begun > self._patience:
                 expected = f"an answer from {name} within {self._patience:g} s"
-                told = [f"{name} is {whereabouts(frames.get(id))}" for name, _, id in under_way]
-                raise Hang(expected, "none: it hangs", told)
+                raise Hang(expected, "none: it hangs", self._under_way())
+
+    def _under_way(self) -> list[str]:
+        frames = all_frames()
+        operations = list(self._begun.values())
+        return [f"{name} is {whereabouts(frames.get(thread))}" for name, _, thread in operations]
+
+
+def all_frames() -> dict[int, FrameType]:
+    """Where every thread is."""
+    # A collection meanwhile can lock up the interpreter (CPython 3.11), so there must be none.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def whereabouts(frame: FrameType | None) -> str:

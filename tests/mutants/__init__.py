@@ -41,6 +41,7 @@ _MODULES = (
     "resources",
     "model",
     "concurrency",
+    "locks",
     "visibility",
     "listing_races",
     "contention",
@@ -50,6 +51,8 @@ _MODULES = (
     "leftovers",
     "network",
     "network_outcomes",
+    "network_doubts",
+    "network_errors",
 )
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)

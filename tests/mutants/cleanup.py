@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from mutants.base import Seamed, now
-from pmcp_storage import InMemoryBackend, MemoryStorage, VersionedRecord
-from pmcp_storage.backends.memory import Key
+from pmcp_storage import InMemoryBackend, MemoryStorage, TaskRecord, VersionedRecord
+from pmcp_storage.backends.memory import Key, Row
 
 HOUR = timedelta(hours=1)
 
@@ -88,6 +88,23 @@ class CleanupReturnsNone(InMemoryBackend):
         return super()._cleanup_expired() or cast("int", None)
 
 
+class CleanupCountsWhatOthersRemove(Seamed):
+    """breaks EXP-4: cleanup finds the expired, removes each of them if it is still there, and
+    returns how many it had found: what somebody else has removed meanwhile counts twice.
+    """
+
+    def _cleanup_expired(self) -> int:
+        at = now()
+        with self._storage.lock:
+            rows = list(self._storage.rows.items())
+        due = [(k, row) for k, row in rows if row.expires_at is not None and row.expires_at <= at]
+        for key, row in due:
+            with self._storage.lock:
+                if self._storage.rows.get(key) is row:
+                    self._storage.remove(key)
+        return len(due)
+
+
 class CleanupAhead(Cleaning):
     """breaks EXP-5: cleanup removes what expires within ten minutes, to save the next run."""
 
@@ -112,6 +129,29 @@ class CleanupOfWholeOwners(Cleaning):
     def due(self, now: datetime) -> Iterable[Key]:
         owners = {key[0] for key in super().due(now)}
         return [key for key in self.rows if key[0] in owners]
+
+
+class CleanupByVersion(MemoryStorage):
+    """breaks EXP-5: the index of expiries holds keys and versions, and a delete leaves its entry
+    there: a record created anew at that version is removed for the expiry of the former one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: set[tuple[datetime, Key, int]] = set()
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        if row.expires_at is not None:
+            self._entries.add((row.expires_at, key, row.version))
+
+    def remove_expired(self, now: datetime) -> int:
+        due = sorted(entry for entry in self._entries if entry[0] <= now)
+        self._entries.difference_update(due)
+        rows = self.rows
+        return sum(
+            self.remove(key) for _, key, version in due if key in rows and rows[key][1] == version
+        )
 
 
 class CleanupScansThenDeletes(Seamed):
@@ -140,6 +180,33 @@ class CleanupChecksThenDeletes(Seamed):
             if self.expired(key):
                 with self._storage.lock:
                     removed += self._storage.remove(key)
+        return removed
+
+
+class CleanupMeetsNewOwners(Seamed):
+    """breaks EXP-10: cleanup goes from owner to owner through the dict that holds them, and fails
+    with a RuntimeError when a new owner comes meanwhile.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._owners: dict[str, None] = vars(self._storage).setdefault("owners", {})
+
+    def _create(self, record: TaskRecord) -> int:
+        self._owners[record.owner_id] = None
+        return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        self._owners[record.owner_id] = None
+        return super()._put(record)
+
+    def _cleanup_expired(self) -> int:
+        at, removed = now(), 0
+        for owner_id in self._owners:
+            with self._storage.lock:
+                page = self._storage.page(owner_id, len(self._storage.rows), None)
+                due = [task_id for task_id, row in page if row.expires_at and row.expires_at <= at]
+                removed += sum(self._storage.remove((owner_id, task_id)) for task_id in due)
         return removed
 
 

@@ -10,6 +10,7 @@ from pmcp_storage import (
     ConcurrentModificationError,
     InMemoryBackend,
     MemoryStorage,
+    NotFoundError,
     TaskRecord,
 )
 
@@ -77,3 +78,36 @@ class RefusalsKeepTheRecord(MutantTarget):
     """breaks CON-12: a refused write leaves the record marked as taken, and all later ones fail."""
 
     backend = Locked
+
+
+class Reentrant(InMemoryBackend):
+    """Forgets to release a lock that its thread may take again when a key is absent."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        shared = vars(self._storage)
+        lock = shared.setdefault("writers", threading.RLock())
+        while not lock.acquire(timeout=0.05):  # for ever, but for the end of the test
+            if "ended" in shared:
+                raise BackendError("the storage is gone")
+        try:
+            version = super()._put_if_version(record, expected_version)
+        except NotFoundError:
+            raise
+        except BaseException:
+            lock.release()
+            raise
+        lock.release()
+        return version
+
+
+class AbsenceKeepsTheLock(MutantTarget):
+    """breaks CON-12: put_if_version of an absent key returns early and leaves an RLock taken, which
+    its own thread does not notice, and all others wait for it for ever.
+    """
+
+    backend = Reentrant
+    answer_within = 0.1
+
+    def dispose(self) -> None:
+        vars(self._storage)["ended"] = True
+        super().dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,33 @@ class DeletesAreForgotten(DurableTarget):
     """breaks DUR-1: a delete is noted in memory only, and what was deleted is back afterwards."""
 
     storage = NotesDeletes
+
+
+class DeletesAgain(FileStorage):
+    """Logs its deletions, and carries them out again when it is opened, as after a crash."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.log = folder / "deletions"
+        with self.lock:
+            for line in self.log.read_text().splitlines() if self.log.exists() else []:
+                super().remove(tuple(json.loads(line)))
+            self.log.unlink(missing_ok=True)
+
+    def remove(self, key: Key) -> bool:
+        found = super().remove(key)
+        if found:
+            with self.log.open("a") as log:
+                log.write(json.dumps(key) + "\n")
+        return found
+
+
+class DeletionsAreReplayedLast(DurableTarget):
+    """breaks DUR-1: opening replays the log, writes first and deletions after them: a key that was
+    created anew is gone.
+    """
+
+    storage = DeletesAgain
 
 
 class UnversionedFiles(Files):

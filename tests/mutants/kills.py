@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,3 +154,33 @@ class RecordThenVersion(DurableTarget):
     """
 
     storage = TwoFilesStorage
+
+
+class EnlistedAfterwards(FileStorage):
+    """Lists what has an entry, which a creation makes once the record is there."""
+
+    def entry(self, key: Key) -> Path:
+        return self.rows.path(key).with_suffix(".entry")  # type: ignore[no-any-return]
+
+    def write(self, key: Key, row: Row) -> None:
+        is_new = key not in self.rows
+        super().write(key, row)
+        if is_new:
+            self.entry(key).touch()
+
+    def remove(self, key: Key) -> bool:
+        found = super().remove(key)
+        self.entry(key).unlink(missing_ok=True)
+        return found
+
+    def page(self, owner_id: str, limit: int, after: str | None) -> list[tuple[str, Row]]:
+        found = super().page(owner_id, sys.maxsize, after)
+        return [entry for entry in found if self.entry((owner_id, entry[0])).exists()][:limit]
+
+
+class RecordThenEntry(DurableTarget):
+    """breaks DUR-2: a creation writes the record and then its entry in the index, without a
+    transaction: a kill in between hides the record from listings for ever.
+    """
+
+    storage = EnlistedAfterwards

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mutants.base import Seamed, key_of
 from mutants.concurrency import HalfLocked
 from pmcp_storage import (
@@ -80,6 +82,21 @@ class PutReinserts(HalfLocked):
         version = self.version(key_of(record)) + 1
         self.drop(key_of(record))
         return self.store(key_of(record), record, version)
+
+
+class CountsWhileOthersWrite(InMemoryBackend):
+    """breaks CON-11: count_by_owner walks the dict of the rows without the lock, and fails when a
+    record comes or goes meanwhile.
+    """
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        count = 0
+        for key, row in self._storage.rows.items():
+            expired = live_at and row.expires_at and row.expires_at <= live_at
+            count += key[0] == owner_id and not expired
+        return count if at_most is None else min(count, at_most)
 
 
 class ListsVersionsLater(VersionsLookedUpLater):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mutants.base import Seamed
 from pmcp_storage import InMemoryBackend, MemoryStorage, TaskRecord, VersionedRecord
+from pmcp_storage.backend import PAGE
 
 
 class Paged(Seamed):
@@ -162,6 +163,19 @@ class PagesByOffset(Paged):
         if page and len(page) == limit:
             self._read[owner_id, page[-1].record.task_id] = offset + len(page)
         return page
+
+
+class IteratesByPosition(Paged):
+    """breaks LIST-11: iter_by_owner asks for the next hundred by their position and not by the last
+    id of the page before, so what is created or deleted meanwhile shifts all that follows.
+    """
+
+    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
+        page, at = self.list_by_owner(owner_id), 0
+        while page:
+            yield from page
+            at += PAGE
+            page = self.list_by_owner(owner_id, limit=at + PAGE)[at:]
 
 
 class PagesOfASnapshot(Paged):

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mutants._files import Files, FileStorage, FileTarget
+from pmcp_storage import InMemoryBackend, NotFoundError, VersionedRecord
+from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key, Row
 
 _LOCKS: dict[Path, threading.Lock] = {}
 _CACHES: dict[Path, dict[Key, Row]] = {}
+_READ: dict[Path, dict[Key, Row]] = {}
 _ABSENT: dict[Path, set[Key]] = {}
 
 
@@ -62,6 +65,46 @@ class CacheOfTheProcess(FileTarget):
     """
 
     storage = CachingStorage
+
+
+class ReadCacheStorage(FileStorage):
+    """Has a cache for all handles of the process, of which each write drops its key."""
+
+    @property
+    def cache(self) -> dict[Key, Row]:
+        return _READ.setdefault(self.folder, {})
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        self.cache.pop(key, None)
+
+    def remove(self, key: Key) -> bool:
+        self.cache.pop(key, None)
+        return super().remove(key)
+
+
+class ReadsTheCache(InMemoryBackend):
+    """Reads from the cache, and fills it with what it has read elsewhere."""
+
+    _storage: ReadCacheStorage
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        key, cache = (owner_id, task_id), self._storage.cache
+        with self._storage.lock:
+            row = cache.get(key) or self._storage.rows.get(key)
+            if row is None:
+                raise NotFoundError(*key)
+            cache[key] = row
+        return read_row(owner_id, task_id, row.data, row.version)
+
+
+class ReadCacheOfTheProcess(FileTarget):
+    """breaks CON-10: what has been read is kept until a handle of the same process writes the key,
+    and what another process writes drops nothing.
+    """
+
+    storage = ReadCacheStorage
+    backend = ReadsTheCache
 
 
 class OnceAbsentFiles(Files):

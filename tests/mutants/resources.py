@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
 import sys
 import threading
-from typing import IO
+from pathlib import Path
+from typing import IO, ClassVar
 
+from mutants._files import FileLock, FileStorage, FileTarget
 from mutants.base import MutantTarget
 from pmcp_storage import InMemoryBackend, MemoryStorage, StorageBackend, TaskRecord
 
@@ -68,6 +71,40 @@ class FilePerListing(MutantTarget):
     def dispose(self) -> None:
         for file in self._files:
             file.close()
+
+
+class ForgetfulLock(FileLock):
+    """Unlocks in any case, and closes its file only where all went well."""
+
+    forgotten: ClassVar[list[int]] = []
+
+    def __exit__(self, *raised: object) -> None:
+        if raised[0] is None:
+            super().__exit__()
+        else:
+            self.forgotten.append(self._held)
+            fcntl.flock(self._held, fcntl.LOCK_UN)
+
+
+class ForgetfulStorage(FileStorage):
+    """Guarded by such a lock."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lock = ForgetfulLock(folder / "lock")
+
+
+class FilePerRefusal(FileTarget):
+    """breaks RES-1: whenever a write is refused, the lock's file is unlocked and stays open: an
+    exception passes by the line that closes it.
+    """
+
+    storage = ForgetfulStorage
+
+    def dispose(self) -> None:
+        while ForgetfulLock.forgotten:
+            os.close(ForgetfulLock.forgotten.pop())
+        super().dispose()
 
 
 class Prints(InMemoryBackend):
