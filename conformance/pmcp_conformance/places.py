@@ -165,8 +165,8 @@ def _traced(call: Callable[[], object], trace: Any) -> object:
 
 
 def _reaches_out(function: Any) -> bool:
-    module = function.__module__ or type(function.__self__).__module__
-    return module in _OUTWARD
+    owner = type(getattr(function, "__self__", None))
+    return (getattr(function, "__module__", None) or owner.__module__) in _OUTWARD
 
 
 def _caller(frame: FrameType | None, files: Files) -> FrameType | None:
