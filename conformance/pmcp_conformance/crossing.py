@@ -17,7 +17,7 @@ from pmcp_conformance.violation import Violation
 _MOST_PLACES = 120
 """Opening and an operation have fewer lines than this; more are tried at so many."""
 
-_MOST_OVERLAPS = 200
+_MOST_OVERLAPS = 100
 """Orders in which both calls have begun before either ends."""
 
 _SECONDS = 0.4

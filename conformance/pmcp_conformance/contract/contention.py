@@ -196,7 +196,7 @@ def small_histories(trial: Trial, *steps: Step) -> None:
             for task in before:
                 client.get(task)
             client.list([*before])
-            same_count(handle, histories[key].owner_id)
+        same_count(handles[0], histories[key].owner_id)
         histories[key].verify(trial, "CON-8")
 
     crossed(trial, pair, check)
