@@ -26,7 +26,7 @@ from pmcp_storage import StorageBackend, StorageError, TaskRecord
 _DESCRIPTORS = Path("/proc/self/fd")
 
 _MOMENT, _LOOKS_EVERY = 2.0, 0.02
-"""Seconds."""
+"""Seconds until what has been closed must be gone, and between two looks."""
 
 _QUICK = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
 """Faults of which no client waits for the end."""

@@ -96,7 +96,10 @@ def processes_see_each_other(trial: Trial) -> None:
 def nobody_reads_what_was(trial: Trial, child: Any) -> None:
     """What a process has read before is not what it reads after a write of another."""
     owner = trial.owner()
-    ours: Reach = lambda method, *args: getattr(trial.backend, method)(*args)  # noqa: E731
+
+    def ours(method: str, *args: Any) -> Any:
+        return getattr(trial.backend, method)(*args)
+
     theirs: Reach = partial(from_child, trial, child)
     for writer, reader in ((ours, theirs), (theirs, ours)):
         version = 0
