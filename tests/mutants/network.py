@@ -204,27 +204,35 @@ class GivesUpForGood(TcpBackend):
             raise
 
 
-class LosesAPlaceWithEachTimeout(TcpBackend):
-    """breaks FLT-6: a pool of eight places, of which a request that times out never gives its own
-    back.
-    """
+class LosesPlaces(TcpBackend):
+    """A pool with so many places, of which a call that ends in this error keeps its own."""
+
+    places = 8
+    lost_with: type[Exception] = TimeoutError
+    patience = TcpBackend.timeout
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(host, port)
-        self._places = threading.Semaphore(8)
+        self._places = threading.Semaphore(self.places)
 
     def attempt(self, request: Message) -> Message:
-        if not self._places.acquire(timeout=self.timeout):
+        if not self._places.acquire(timeout=self.patience):
             raise RefusedError("all connections are in use")
         try:
             answer = super().attempt(request)
-        except TimeoutError:
+        except self.lost_with:
             raise
         except BaseException:
             self._places.release()
             raise
         self._places.release()
         return answer
+
+
+class LosesAPlaceWithEachTimeout(LosesPlaces):
+    """breaks FLT-6: a pool of eight places, of which a request that times out never gives its own
+    back.
+    """
 
 
 class ParserErrorsEscape(TcpBackend):

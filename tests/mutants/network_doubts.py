@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from typing import Any
 
+from mutants.network import LosesPlaces
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -87,27 +87,14 @@ class DoubtStays(TcpBackend):
         return reply._replace(unsure=self.doubt)
 
 
-class LosesAPlaceWithEachRefusal(TcpBackend):
+class LosesAPlaceWithEachRefusal(LosesPlaces):
     """breaks FLT-6: a pool of 24 places, in which a place is taken before a connection is made, and
     is not given back when none can be made.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
-        self._places = threading.Semaphore(24)
-
-    def attempt(self, request: Message) -> Message:
-        if not self._places.acquire(timeout=0.1):
-            raise RefusedError("all connections are in use")
-        try:
-            answer = super().attempt(request)
-        except RefusedError:
-            raise
-        except BaseException:
-            self._places.release()
-            raise
-        self._places.release()
-        return answer
+    places = 24
+    lost_with = RefusedError
+    patience = 0.1
 
 
 class TokenOfTheHandle(TcpBackend):
