@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import product
+from random import Random
+from typing import NamedTuple
 
-from pmcp_conformance.places import NOWHERE, Kind, Place, places_of
-from pmcp_conformance.preemption import backend_files
+from pmcp_conformance.places import NOWHERE, Kind, Place, Spot
 from pmcp_conformance.race import Attempt
-from pmcp_conformance.stepping import interrupted
+from pmcp_conformance.stepping import Meeting, interrupted
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
 
 _MOST_PLACES = 120
 """Opening and an operation have fewer lines than this; more are tried at so many."""
 
-_MOST_OVERLAPS = 100
-"""Orders in which both calls have begun before either ends."""
+_MOST_OVERLAPS = 200
+"""Orders in which both calls have begun before either ends; half of them those in which both have
+come about equally far, and the rest any."""
 
 _SECONDS = 0.4
 """For all orders of a pair, where an operation takes milliseconds."""
@@ -45,73 +46,92 @@ def at_each_place(trial: Trial, try_at: Callable[[Place], object], *, within: fl
                 break
 
 
-def crossed(trial: Trial, pair: Pair, check: Check) -> None:
+def crossed(
+    trial: Trial, pair: Pair, check: Check, until: Place | None = None
+) -> list[tuple[Place, Meeting]]:
     """Let the second call of a pair come in between at each place of the first, one after the
-    other.
+    other; how they met at each, with the second's lines if `until` is NOWHERE.
 
     The pair is made for a key of its own each time.
     """
+    meetings = list[tuple[Place, Meeting]]()
 
-    def cross_at(place: Place) -> str:
+    def cross_at(place: Place) -> bool:
         key = f"crossed at {place}"
-        came_in, attempts = cross(trial, pair(key), place)
-        with told(came_in and f"when the second call came in at {came_in}"):
+        meeting, attempts = cross(trial, pair(key), place, until)
+        with told(meeting.where and f"when the second call came in at {meeting.where}"):
             check(key, attempts)
-        return came_in
+        meetings.append((place, meeting))
+        return bool(meeting.where)
 
     at_each_place(trial, cross_at, within=_SECONDS)
+    return meetings
 
 
 def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
     """The same, and then with the second call stopping at each of its lines for the first one to
     end, so that both have looked before either acts.
 
-    Of many orders half are those in which both have come about equally far, and the rest are
-    spread over all others.
+    To stop one that holds a lock for which the other waits changes nothing: where one was found
+    to wait, is tried last.
     """
-    crossed(trial, pair, check)
+    meetings = crossed(trial, pair, check, NOWHERE)
     until = trial.soon(_SECONDS)
-    orders = overlaps(trial, pair)
-    if len(orders) > _MOST_OVERLAPS:
-        near, far = orders[: _MOST_OVERLAPS // 2], orders[_MOST_OVERLAPS // 2 :]
-        orders = near + far[:: -(-len(far) // (_MOST_OVERLAPS // 2))]
-    for number in trial.numbers(len(orders), until=until):
-        at, pause = orders[number - 1]
-        key = f"crossed at {at} until {pause}"
-        came_in, attempts = cross(trial, pair(key), at, pause)
-        with told(f"when the second call came in at {came_in} and the first ended before it"):
+    orders = overlaps(meetings, Random(trial.seed_number))
+    for number in trial.numbers(min(len(orders), _MOST_OVERLAPS), until=until):
+        order = orders[number - 1]
+        key = f"crossed at {order.at} until {order.until}"
+        meeting, attempts = cross(trial, pair(key), order.at, order.until)
+        with told(f"when the second call came in at {meeting.where} and the first ended before it"):
             check(key, attempts)
 
 
-def overlaps(trial: Trial, pair: Pair) -> list[tuple[Place, Place]]:
-    """Where the second call can come in, and where it can stop; those first that are as far along
-    in their calls."""
+class Overlap(NamedTuple):
+    """An order in which both calls have begun before either ends."""
 
-    def passed(kind: Kind, call: Call) -> list[tuple[Place, float]]:
-        files = backend_files(trial.backend.untraced)
-        places = places_of(kind, files, partial(note, {}, 0, call))
-        return [(place, place.number / len(places)) for place in places]
+    at: Place
+    """Where the second call comes in."""
 
-    first, second = pair("one after the other")
-    begins, stops = passed(Kind.LINE, first), passed(Kind.LINE, second)
-    begins += passed(Kind.WITHIN, pair("alone")[0])
-    orders = sorted(product(begins, stops), key=lambda order: abs(order[0][1] - order[1][1]))
-    return [(at, until) for (at, _), (until, _) in orders]
+    until: Place
+    """Where the second call stops."""
+
+    spot: Spot
+    """Where it then stands."""
+
+    ahead: float
+    """How much further it then has come than the first one, as a part of its lines."""
+
+
+def overlaps(meetings: list[tuple[Place, Meeting]], random: Random) -> list[Overlap]:
+    """The orders to try: some in which both have come about equally far, then the others in any
+    order, and last those in which the second stops where the first was waited for."""
+    locked = {meeting.spot for _, meeting in meetings if not meeting.free}
+    lasts = {place.kind: place.number for place, meeting in meetings if meeting.where}
+    orders = [
+        Overlap(at, Place(number), spot, number / len(meeting.path) - at.number / lasts[at.kind])
+        for at, meeting in meetings
+        if meeting.where and meeting.free and at.kind != Kind.BENEATH
+        for number, spot in enumerate(meeting.path, 1)
+    ]
+    orders.sort(key=lambda order: abs(order.ahead))
+    near, others = orders[: _MOST_OVERLAPS // 2], orders[_MOST_OVERLAPS // 2 :]
+    random.shuffle(others)
+    return sorted(near + others, key=lambda order: order.spot in locked)
 
 
 def cross(
-    trial: Trial, calls: Sequence[Call], at: Place, until: Place = NOWHERE
-) -> tuple[str, list[Attempt]]:
+    trial: Trial, calls: Sequence[Call], at: Place, until: Place | None
+) -> tuple[Meeting, list[Attempt]]:
     """Let the second of two calls come in at that place of the first, and stop for it at that place
-    of its own; where it came in, and what they came to.
+    of its own; how they met, and what they came to.
 
     A second call for which the first had too few places follows it."""
     attempts: dict[int, Attempt] = {}
     first, second = [partial(note, attempts, number, call) for number, call in enumerate(calls)]
-    came_in = interrupted(trial.backend.untraced, first, second, at, until, trial.latency)
+    meeting = interrupted(trial.backend.untraced, first, second, at, until, trial.latency)
     if 1 not in attempts:
         second()
-    return came_in, [attempts[0], attempts[1]]
+    return meeting, [attempts[0], attempts[1]]
 
 
 def note(attempts: dict[int, Attempt], number: int, call: Call) -> None:

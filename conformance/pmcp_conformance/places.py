@@ -33,8 +33,21 @@ _OUTWARD = {
 Files = tuple[str, ...]
 """How the names of the files begin that hold the backend's own code."""
 
-Act = Callable[[str], object]
-"""What is done at a place, which it is told as `store.py:41`."""
+Spot = tuple[tuple[int, int], ...]
+"""A function's code and instruction, for each function of the backend's that is under way."""
+
+
+class Stop(NamedTuple):
+    """Where a call has come to a place."""
+
+    where: str
+    """For a reader: `store.py:41`."""
+
+    spot: Spot
+
+
+Act = Callable[[Stop], object]
+"""What is done at a place."""
 
 
 class Kind(Enum):
@@ -67,20 +80,20 @@ def visited(place: Place, files: Files, act: Act, call: Callable[[], object]) ->
 
     def at(frame: FrameType, tell: Callable[[], str]) -> None:
         if number(frame) == place.number:
-            act(tell())
+            act(Stop(tell(), _spot(frame, files)))
 
     return _TRACING[place.kind](call, files, at)
 
 
-def places_of(kind: Kind, files: Files, call: Callable[[], object]) -> list[Place]:
-    """Make a call; the places of that kind that it comes to."""
-    number, passed = _numbering(), list[Place]()
+def walked(files: Files, call: Callable[[], object]) -> list[Spot]:
+    """Make a call; where it stands at its first line, its second and so on."""
+    number, passed = _numbering(), list[Spot]()
 
     def at(frame: FrameType, _: object) -> None:
-        if (found := number(frame)) is not None:
-            passed.append(Place(found, kind))
+        if number(frame):
+            passed.append(_spot(frame, files))
 
-    _TRACING[kind](call, files, at)
+    _at_lines(call, files, at)
     return passed
 
 
@@ -90,11 +103,11 @@ At = Callable[[FrameType, Callable[[], str]], object]
 
 def _numbering() -> Callable[[FrameType], int | None]:
     """Numbers the places that it is called at, from 1 on; None where one has had its numbers."""
-    passed, times = 0, Counter[tuple[CodeType, int]]()
+    passed, times = 0, Counter[tuple[int, int]]()
 
     def number(frame: FrameType) -> int | None:
         nonlocal passed
-        here = (frame.f_code, frame.f_lasti)
+        here = (id(frame.f_code), frame.f_lasti)
         times[here] += 1
         if times[here] > _TIMES:
             return None
@@ -174,6 +187,15 @@ def _caller(frame: FrameType | None, files: Files) -> FrameType | None:
     while frame is not None and not frame.f_code.co_filename.startswith(files):
         frame = frame.f_back
     return frame
+
+
+def _spot(frame: FrameType | None, files: Files) -> Spot:
+    spot = list[tuple[int, int]]()
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(files):
+            spot.append((id(frame.f_code), frame.f_lasti))
+        frame = frame.f_back
+    return tuple(spot)
 
 
 def _line(frame: FrameType) -> str:

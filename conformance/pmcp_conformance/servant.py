@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pmcp_conformance.places import Place, visited
+from pmcp_conformance.places import Place, Stop, visited
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import (
     BackendError,
@@ -83,8 +83,8 @@ class Servant:
         """Make calls, and at that place of the backend's code tell where it is and die there, or
         wait until told to go on."""
 
-        def stop(place: str) -> None:
-            self._connection.send(place)
+        def stop(here: Stop) -> None:
+            self._connection.send(here.where)
             if dies:
                 os.kill(os.getpid(), signal.SIGKILL)
             self._connection.recv()

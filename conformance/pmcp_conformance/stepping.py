@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-from pmcp_conformance.places import NOWHERE, Place, visited
+from pmcp_conformance.places import NOWHERE, Place, Spot, Stop, visited, walked
 from pmcp_conformance.preemption import backend_files
 from pmcp_storage import StorageBackend
 
@@ -25,38 +26,61 @@ that the other one holds; more where the storage itself lets its callers wait.""
 Call = Callable[[], object]
 
 
+class Meeting(NamedTuple):
+    """How two calls met."""
+
+    where: str
+    """Where the second came in, as `store.py:41`; "" if the first did not come that far."""
+
+    spot: Spot
+    """Where the first then stood."""
+
+    free: bool
+    """Whether neither had to wait for the other, as for a lock."""
+
+    path: list[Spot]
+    """The lines of the second one, if they were to be noted."""
+
+
 def interrupted(
     backend: StorageBackend,
     call: Call,
     by: Call,
     at: Place,
-    until: Place = NOWHERE,
+    until: Place | None = None,
     latency: float = 0.0,
-) -> str:
+) -> Meeting:
     """Run `call` to the place `at` of the backend's code, then `by` in another thread to the place
     `until` or its end, then `call` to its end, and then the rest of `by`.
 
-    Returns where `by` came in, or "" if `call` did not come that far; raises what either raises.
-    One that waits for a lock of the other's lets that one go on. `latency` is how many seconds an
-    operation waits for the storage. Under a debugger or a coverage tool nothing is interrupted.
+    Where `until` is NOWHERE, the lines of `by` are noted. Raises what either raises. One that waits
+    for a lock of the other's lets that one go on. `latency` is how many seconds an operation waits
+    for the storage. Under a debugger or a coverage tool nothing is interrupted.
     """
     files, looks, me = backend_files(backend), looks_for(latency), threading.get_native_id()
-    has_paused, goes_on, places = threading.Event(), threading.Event(), list[str]()
+    has_paused, goes_on = threading.Event(), threading.Event()
+    here, path, frees = Stop("", ()), list[Spot](), list[bool]()
 
-    def pause(_: str) -> None:
+    def pause(_: Stop) -> None:
         has_paused.set()
-        has_ended(me, goes_on.wait, looks)
+        frees.append(has_ended(me, goes_on.wait, looks))
 
     def run_second() -> None:
         try:
-            visited(until, files, pause, by)
+            if until is None:
+                by()
+            elif until == NOWHERE:
+                path.extend(walked(files, by))
+            else:
+                visited(until, files, pause, by)
         finally:
             has_paused.set()
 
-    def come_in(place: str) -> None:
-        places.append(place)
+    def come_in(stop: Stop) -> None:
+        nonlocal here
+        here = stop
         second.start()
-        has_ended(second.native_id, has_paused.wait, looks)
+        frees.append(has_ended(second.native_id, has_paused.wait, looks))
 
     second = _Thread(run_second)
     try:
@@ -64,7 +88,7 @@ def interrupted(
     finally:
         goes_on.set()
         second.finish()
-    return "".join(places)
+    return Meeting(*here, all(frees), path)
 
 
 class _Thread(threading.Thread):
