@@ -105,12 +105,12 @@ class Overlap(NamedTuple):
 def overlaps(meetings: list[tuple[Place, Meeting]], random: Random) -> list[Overlap]:
     """The orders to try: some in which both have come about equally far, then the others in any
     order, and last those in which the second stops where the first was waited for."""
-    locked = {meeting.spot for _, meeting in meetings if not meeting.free}
+    locked = {meeting.spot for _, meeting in meetings if meeting.waited}
     lasts = {place.kind: place.number for place, meeting in meetings if meeting.where}
     orders = [
         Overlap(at, Place(number), spot, number / len(meeting.path) - at.number / lasts[at.kind])
         for at, meeting in meetings
-        if meeting.where and meeting.free and at.kind != Kind.BENEATH
+        if meeting.where and not meeting.waited and at.kind != Kind.BENEATH
         for number, spot in enumerate(meeting.path, 1)
     ]
     orders.sort(key=lambda order: abs(order.ahead))

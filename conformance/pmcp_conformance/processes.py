@@ -29,7 +29,7 @@ from typing import Any
 from pmcp_conformance.places import Place
 from pmcp_conformance.preemption import backend_files
 from pmcp_conformance.servant import Servant
-from pmcp_conformance.stepping import has_ended
+from pmcp_conformance.stepping import fell_asleep
 from pmcp_conformance.target import BackendTarget
 from pmcp_conformance.watch import Watch
 from pmcp_storage import StorageBackend
@@ -200,7 +200,7 @@ class Child:
 
     def gives_way(self) -> None:
         """Wait until a call that was sent has come to its end, or waits for another process."""
-        has_ended(self.pid, self._connection.poll)
+        fell_asleep(self.pid, self._connection.poll)
 
     def answers(self, within: float) -> Iterator[Any]:
         """What arrives within that many seconds, and what was on its way when the child died."""

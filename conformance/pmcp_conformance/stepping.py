@@ -35,8 +35,8 @@ class Meeting(NamedTuple):
     spot: Spot
     """Where the first then stood."""
 
-    free: bool
-    """Whether neither had to wait for the other, as for a lock."""
+    waited: bool
+    """Whether either had to wait for the other, as for a lock."""
 
     path: list[Spot]
     """The lines of the second one, if they were to be noted."""
@@ -59,11 +59,11 @@ def interrupted(
     """
     files, looks, me = backend_files(backend), looks_for(latency), threading.get_native_id()
     has_paused, goes_on = threading.Event(), threading.Event()
-    here, path, frees = Stop("", ()), list[Spot](), list[bool]()
+    here, path, waits = Stop("", ()), list[Spot](), list[bool]()
 
     def pause(_: Stop) -> None:
         has_paused.set()
-        frees.append(has_ended(me, goes_on.wait, looks))
+        waits.append(fell_asleep(me, goes_on.wait, looks))
 
     def run_second() -> None:
         try:
@@ -80,7 +80,7 @@ def interrupted(
         nonlocal here
         here = stop
         second.start()
-        frees.append(has_ended(second.native_id, has_paused.wait, looks))
+        waits.append(fell_asleep(second.native_id, has_paused.wait, looks))
 
     second = _Thread(run_second)
     try:
@@ -88,7 +88,7 @@ def interrupted(
     finally:
         goes_on.set()
         second.finish()
-    return Meeting(*here, all(frees), path)
+    return Meeting(*here, any(waits), path)
 
 
 class _Thread(threading.Thread):
@@ -113,18 +113,18 @@ class _Thread(threading.Thread):
             raise self._error
 
 
-def has_ended(id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP) -> bool:
-    """Whether a thread or process with its turn comes to the turn's end, before it falls asleep.
+def fell_asleep(id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP) -> bool:
+    """Let a thread or process have its turn until the turn's end; whether it fell asleep instead.
 
     `ended` waits for that end as many seconds as it is given; at so many looks `asleep`, the one
     with the turn is taken to wait for a lock that another holds.
     """
     for _ in range(_LOOKS + asleep):
         if ended(_LOOK):
-            return True
+            return False
         asleep -= is_asleep(id)
         if not asleep:
-            break
+            return True
     return False
 
 
