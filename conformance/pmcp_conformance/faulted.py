@@ -24,6 +24,7 @@ from pmcp_conformance.race import Attempt
 from pmcp_conformance.trace import Trace, TracedBackend
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
+from pmcp_conformance.watch import started
 from pmcp_storage import BackendError, NotFoundError, VersionedRecord
 
 AT_ONCE = 24
@@ -76,9 +77,8 @@ class Route:
         `meanwhile` is called while it runs. An error of opening the handle is the operation's.
         """
         attempts: list[Attempt] = []
-        thread = threading.Thread(target=self._run, args=(operation, attempts), daemon=True)
+        thread = started(partial(self._run, operation, attempts))
         self._threads.append(thread)
-        thread.start()
         meanwhile()
         thread.join(self._target.answer_within)
         if attempts:

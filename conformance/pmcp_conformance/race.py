@@ -18,7 +18,7 @@ from pmcp_conformance.history import Operation, Undecided, check, save, timeline
 from pmcp_conformance.trace import outcome_text
 from pmcp_conformance.trial import Trial
 from pmcp_conformance.violation import Violation
-from pmcp_conformance.watch import Abandoned, Watch, started
+from pmcp_conformance.watch import Watch, started
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -68,8 +68,6 @@ def together(watch: Watch, calls: Sequence[Callable[[], object]]) -> list[Attemp
             attempts[number] = Attempt(call())
         except Exception as error:
             attempts[number] = Attempt(error=error)
-        except Abandoned:
-            pass
 
     threads = [started(partial(run, *pair)) for pair in enumerate(calls)]
     for thread in threads:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from pmcp_conformance.below import BackendBelow
 from pmcp_conformance.bench import Bench, close_quietly
+from pmcp_conformance.busy import crowding
 from pmcp_conformance.preemption import preempted
 from pmcp_conformance.processes import Child
 from pmcp_conformance.trace import Trace, TracedBackend, outcome_text
@@ -132,8 +133,8 @@ class Trial:
 
     def soon(self, seconds: float) -> float:
         """The instant, by `time.monotonic`, so many seconds from now; a few times as many where an
-        operation takes next to no time, and only a busy machine could need them."""
-        return time.monotonic() + (seconds if self.latency else 3 * seconds)
+        operation takes next to no time, and on a busy machine."""
+        return time.monotonic() + seconds * crowding() * (1 if self.latency else 3)
 
     def numbers(self, most: int, *, until: float) -> Iterator[int]:
         """The numbers from 1 on, as many as there is time for until then."""

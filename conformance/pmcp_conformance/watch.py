@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from itertools import count
 from pathlib import Path
@@ -154,7 +155,12 @@ class WatchedBackend:
 
 
 def started(task: Callable[[], None]) -> threading.Thread:
-    """A thread that the end of the process does not wait for."""
-    thread = threading.Thread(target=task, daemon=True)
+    """A thread that the end of the process does not wait for, and that an abandoned rule ends."""
+
+    def run() -> None:
+        with suppress(Abandoned):
+            task()
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from random import Random
@@ -46,8 +47,11 @@ from pmcp_conformance.verdicts import (
 )
 from pmcp_conformance.violation import Violation
 
-_AWAY = (0.002, 0.01, 0.03, 0.08)
+_AWAY = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
+
+_ABSENCES = 8
+"""Absences of the storage that a stale write meets, the first one of 0.01 seconds."""
 
 _CLIENTS, _OPERATIONS = 4, 20
 
@@ -193,8 +197,7 @@ def writes_that_cannot_have_been_applied(trial: Trial) -> None:
     after it is a plain conflict.
     """
     jobs = [partial(fails_plainly, trial, maker(trial)) for maker in WRITES]
-    for away in _AWAY:
-        jobs += [partial(conflicts_plainly, trial, maker(trial), away) for maker in STALE]
+    jobs += [partial(conflict_plainly, trial, maker) for maker in STALE]
     at_once(jobs)
 
 
@@ -223,8 +226,17 @@ def fails_plainly(trial: Trial, write: Write) -> None:
             raise Violation(told, observed, route.trace.shown())
 
 
-def conflicts_plainly(trial: Trial, write: Write, away: float) -> None:
-    """The stale write fails, or is refused as without faults, where the storage comes back."""
+def conflict_plainly(trial: Trial, maker: Callable[[Trial], Write]) -> None:
+    """A stale write meets storage that comes back about when the client makes its last attempt:
+    sooner after a write that failed, later after one that did not."""
+    away = 0.01
+    for _ in range(_ABSENCES):
+        away *= 0.5 if fails_or_conflicts(trial, maker(trial), away) else 1.6
+
+
+def fails_or_conflicts(trial: Trial, write: Write, away: float) -> bool:
+    """Whether the stale write fails where the storage comes back after so many seconds; otherwise
+    it is refused as without faults."""
 
     def comes_back() -> None:
         time.sleep(away)
@@ -236,8 +248,9 @@ def conflicts_plainly(trial: Trial, write: Write, away: float) -> None:
         attempt = route.call(write.run, meanwhile=comes_back)
         assert write.refusal is not None
         if not attempt.failed and not same_error(attempt.error, write.refusal):
-            told = f"{write.name}, connections refused for {away:g} s: "
+            told = f"{write.name}, connections refused for {away:.4f} s: "
             told += (
                 f"{type(write.refusal).__name__} or a BackendError that is not OutcomeUnknownError"
             )
             raise Violation(told, f"it {attempt}", route.trace.shown())
+        return attempt.failed

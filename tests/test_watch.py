@@ -1,0 +1,28 @@
+"""What becomes of the threads of a rule whose operation hangs."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pmcp_conformance.watch import Hang, Watch, started
+
+
+def test_an_operation_that_hangs_is_told_with_its_place() -> None:
+    watch, never = Watch(answer_within=-0.4), threading.Event()
+    with pytest.raises(Hang) as caught:
+        watch.carry_out(lambda: watch.call("get", never.wait))
+    never.set()
+    assert caught.value.expected == "an answer from get within 0.2 s"
+    assert "get is at " in str(caught.value.operations)
+
+
+def test_a_thread_of_an_abandoned_rule_ends_at_its_next_operation_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch, told, reached = Watch(answer_within=1), list[object](), list[str]()
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    watch.abandoned = True
+    started(lambda: watch.call("get", reached.append, "the storage")).join()
+    assert (told, reached) == ([], [])
