@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from tcp_store import TcpTarget
+from pmcp_conformance.rules import Rule, catalogue
+from pmcp_conformance.run import Outcome, Result, run_rule
+from tcp_store import Message, Reply, TcpBackend, TcpTarget
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
 
 
-def test_a_correct_client_passes() -> None:
-    target = TcpTarget()
+def judged(target: TcpTarget, rules: list[Rule]) -> list[Result]:
+    """What comes of these rules on a target that leaves nothing behind."""
     bench = Bench(target)
-    results = [run_rule(rule, bench) for rule in RULES]
+    try:
+        results = [run_rule(rule, bench) for rule in rules]
+        assert bench.finish() == []
+    finally:
+        target.dispose()
+    return results
+
+
+def test_a_correct_client_passes() -> None:
+    results = judged(TcpTarget(), RULES)
     assert [r for r in results if r.outcome is not Outcome.PASSED] == []
-    assert bench.finish() == []
-    target.dispose()
+
+
+class LateOnce(TcpBackend):
+    """The first answer of all comes too late, as on a machine with more to do than it can."""
+
+    late: list[str]
+
+    def exchange(self, request: Message) -> Reply:
+        if self.late:
+            raise TimeoutError(self.late.pop())
+        return super().exchange(request)
+
+
+def test_an_answer_that_is_late_without_a_fault_is_no_finding() -> None:
+    LateOnce.late = ["one"]
+    (result,) = judged(TcpTarget(LateOnce), [catalogue()["FLT-11"]])
+    assert (result.outcome, LateOnce.late) == (Outcome.PASSED, []), result.finding
