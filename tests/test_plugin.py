@@ -440,6 +440,30 @@ def test_handles_that_share_nothing_can_be_conformant(pytester: pytest.Pytester)
     assert "not shared" in last_verdict(result)
 
 
+INTERRUPTED = """
+class Interrupted(InMemoryBackend):
+    created = 0
+
+    def _create(self, record):
+        Interrupted.created += 1
+        if Interrupted.created > 40:
+            raise KeyboardInterrupt
+        return super()._create(record)
+
+    def _delete(self, owner_id, task_id):
+        return True
+"""
+
+
+def test_what_an_interrupted_run_leaves_does_not_hide_that_it_was_interrupted(
+    pytester: pytest.Pytester,
+) -> None:
+    project(pytester, "Interrupted", INTERRUPTED)
+    result = run(pytester, "-k", "GET or ISO or LIST")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["  the run was interrupted", "  and * more like these"])
+
+
 HANGING = """
 import threading
 

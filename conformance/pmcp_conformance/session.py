@@ -229,7 +229,7 @@ class ContractSession:
     def _note_interruption(self) -> None:
         for target in self.report.targets.values():
             if len(target.results) < len(catalogue()):
-                target.troubles.append("the run was interrupted")
+                target.troubles.insert(0, "the run was interrupted")
 
     def _finds_fault(self) -> bool:
         return worst(self.report) in (Verdict.INCOMPLETE, Verdict.NOT_CONFORMANT)
