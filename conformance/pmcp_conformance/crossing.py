@@ -72,8 +72,8 @@ def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
     """The same, and then with the second call stopping at each of its lines for the first one to
     end, so that both have looked before either acts.
 
-    To stop one that holds a lock for which the other waits changes nothing: where one was found
-    to wait, is tried last.
+    To stop one that holds a lock for which the other waits changes nothing: orders that stop it
+    where it was seen to hold one are tried last.
     """
     meetings = crossed(trial, pair, check, NOWHERE)
     until = trial.soon(_SECONDS)
