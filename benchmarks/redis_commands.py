@@ -187,6 +187,8 @@ def compare_sizes(url: str, client: Any, prefix: str) -> None:
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     url, prefix = sys.argv[1], f"benchmark:{uuid4().hex}"
     with redis.Redis.from_url(url) as client:
         version = client.info("server")["redis_version"]
