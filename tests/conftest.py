@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import engines
+from support import engines
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -44,7 +44,7 @@ def _dynamodb_endpoint() -> str:
 @pytest.fixture(scope="session")
 def dynamodb_client() -> Iterator[DynamoDBClient]:
     """A client that speaks to the engine directly."""
-    from dynamodb_support import connect
+    from support.dynamodb_support import connect
 
     client = connect(_dynamodb_endpoint())
     yield client

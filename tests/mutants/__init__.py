@@ -14,7 +14,7 @@ from importlib import import_module
 from mutants.base import MutantTarget
 from pmcp_conformance import BackendTarget
 from pmcp_storage import InMemoryBackend, MemoryStorage
-from tcp_store import TcpBackend, TcpTarget
+from support.tcp_store import TcpBackend, TcpTarget
 
 _MODULES = (
     "reading",

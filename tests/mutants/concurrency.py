@@ -17,7 +17,7 @@ from pmcp_storage import (
     TaskRecord,
 )
 from pmcp_storage.backends.memory import Key, Row
-from tcp_store import Message, TcpServer, TcpTarget
+from support.tcp_store import Message, TcpServer, TcpTarget
 
 
 class HalfLocked(Seamed):

@@ -18,7 +18,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from tcp_store import Message, RefusedError, Reply, TcpBackend
+from support.tcp_store import Message, RefusedError, Reply, TcpBackend
 
 
 class LibraryErrorsEscape(TcpBackend):

@@ -16,7 +16,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from tcp_store import ATTEMPTS, PAUSE, Message, RefusedError, Reply, TcpBackend
+from support.tcp_store import ATTEMPTS, PAUSE, Message, RefusedError, Reply, TcpBackend
 
 
 class DeleteTakesAbsenceForItsWork(TcpBackend):

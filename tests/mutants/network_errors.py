@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-import tcp_store
 from pmcp_storage import BackendError, StorageError
-from tcp_store import Message, TcpBackend, TcpTarget
+from support import tcp_store
+from support.tcp_store import Message, TcpBackend, TcpTarget
 
 
 class KeepsTheTimedOut(TcpBackend):
@@ -33,8 +33,8 @@ class ServedElsewhere(TcpTarget):
     def prepare(self) -> None:
         serve = "print(TcpServer().server_address[1], flush=True)"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from tcp_store import TcpServer; {serve}; input()"],
-            cwd=Path(tcp_store.__file__).parent,
+            [sys.executable, "-c", f"from support.tcp_store import TcpServer; {serve}; input()"],
+            cwd=Path(tcp_store.__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

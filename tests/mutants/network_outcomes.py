@@ -16,7 +16,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from tcp_store import ATTEMPTS, Message, RefusedError, Reply, TcpBackend
+from support.tcp_store import ATTEMPTS, Message, RefusedError, Reply, TcpBackend
 
 
 class RepeatsWithTheNewVersion(TcpBackend):

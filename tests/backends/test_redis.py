@@ -33,7 +33,7 @@ from pmcp_storage import (
     TaskRecord,
     TaskStatus,
 )
-from redis_server import Proxy, RedisServer, free_port, redis_server
+from support.redis_server import Proxy, RedisServer, free_port, redis_server
 
 __all__ = ["redis_server"]
 

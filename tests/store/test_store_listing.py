@@ -15,7 +15,7 @@ from pmcp_storage import (
     StoreConfig,
     VersionedRecord,
 )
-from store_support import CountingBackend, expired, make
+from support.store_support import CountingBackend, expired, make
 
 NO_QUOTA = StoreConfig(max_tasks_per_owner=None)
 

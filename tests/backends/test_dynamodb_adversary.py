@@ -16,7 +16,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dynamodb_support import (
+from pmcp_conformance.bench import Bench
+from pmcp_conformance.rules import catalogue
+from pmcp_conformance.run import Outcome, run_rule
+from pmcp_conformance.targets import DynamoDbTarget
+from pmcp_storage import StorageBackend
+from support.dynamodb_support import (
     NO_RETRIES,
     Answer,
     Fault,
@@ -24,11 +29,6 @@ from dynamodb_support import (
     StandIn,
     throttles,
 )
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from pmcp_conformance.targets import DynamoDbTarget
-from pmcp_storage import StorageBackend
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,7 @@ import pytest
 
 from pmcp_storage import GenericTaskStore, SqliteBackend, TaskNotReadyError
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 

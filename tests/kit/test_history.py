@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from brute_force import Shape, disagreement, good_history, is_linearizable, random_histories
 from pmcp_conformance.history import Operation, Undecided, Violation, check, load, save, timeline
+from support.brute_force import Shape, disagreement, good_history, is_linearizable, random_histories
 
 
 def op(

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from dynamodb_support import NO_RETRIES, RETRIES
 from pmcp_conformance.bench import Bench
 from pmcp_conformance.rules import Rule, catalogue
 from pmcp_conformance.run import Outcome, run_rule
 from pmcp_conformance.targets import DynamoDbTarget
+from support.dynamodb_support import NO_RETRIES, RETRIES
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
 MODES: dict[str, dict[str, Any]] = {**RETRIES, "none": NO_RETRIES}

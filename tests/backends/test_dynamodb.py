@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import pmcp_storage
-from dynamodb_support import CREATED, StandIn, a_record, an_owner, connect
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -21,6 +20,7 @@ from pmcp_storage import (
     NotFoundError,
     TaskRecord,
 )
+from support.dynamodb_support import CREATED, StandIn, a_record, an_owner, connect
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pmcp_conformance.bench import Bench
 from pmcp_conformance.rules import Rule, catalogue
 from pmcp_conformance.run import Outcome, Result, run_rule
-from tcp_store import Message, Reply, TcpBackend, TcpTarget
+from support.tcp_store import Message, Reply, TcpBackend, TcpTarget
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
 

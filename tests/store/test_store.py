@@ -26,7 +26,7 @@ from pmcp_storage import (
     TaskNotReadyError,
     TaskStatus,
 )
-from store_support import HOUR, CountingBackend, expired, make
+from support.store_support import HOUR, CountingBackend, expired, make
 
 WORKING, INPUT = TaskStatus.WORKING, TaskStatus.INPUT_REQUIRED
 ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)

@@ -43,7 +43,7 @@ from pmcp_storage import (
     TaskTooLargeError,
 )
 from pmcp_storage.backends.memory import Row
-from store_support import CountingBackend, FailingBackend, expired
+from support.store_support import CountingBackend, FailingBackend, expired
 
 SECRET = "secret-7f3a"
 

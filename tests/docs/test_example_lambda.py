@@ -16,7 +16,7 @@ import pytest
 import pmcp_storage
 from pmcp_storage import GenericTaskStore, StoreConfig, TaskError
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "lambda_tasks.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lambda_tasks.py"
 
 Answer = tuple[int, dict[str, Any]]
 

@@ -1,6 +1,6 @@
 """A Redis of the tests' own, and a proxy that loses its answers.
 
-    python tests/redis_server.py run -- COMMAND...     runs a command that finds it in REDIS_URL
+    python tests/support/redis_server.py run -- COMMAND...   runs a command that finds REDIS_URL
 
 The server listens on a loopback port that it finds free, keeps its data in a temporary folder and
 syncs every write. Import `redis_server` into a test module to use it as a fixture.
@@ -152,7 +152,7 @@ class Proxy:
 
 def main(arguments: list[str]) -> int:
     if arguments[:2] != ["run", "--"] or len(arguments) < 3:
-        print("usage: python tests/redis_server.py run -- COMMAND...", file=sys.stderr)
+        print("usage: python tests/support/redis_server.py run -- COMMAND...", file=sys.stderr)
         return 2
     # As an exception, a termination passes through every `with` and ends command and server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -32,7 +32,7 @@ from pmcp_storage import (
     to_sync,
 )
 from pmcp_storage.aio import run_at_once
-from store_support import expired, make
+from support.store_support import expired, make
 
 
 class AsyncMemory(AsyncStorageBackend):

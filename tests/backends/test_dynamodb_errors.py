@@ -13,7 +13,16 @@ import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynamodb_support import (
+from pmcp_storage import (
+    BackendError,
+    DynamoDbBackend,
+    RecordTooLargeError,
+    StorageError,
+    StorageFullError,
+    TaskRecord,
+)
+from pmcp_storage.backends.dynamodb import table_definition
+from support.dynamodb_support import (
     CREATED,
     NO_RETRIES,
     Answer,
@@ -26,15 +35,6 @@ from dynamodb_support import (
     failure,
     passes,
 )
-from pmcp_storage import (
-    BackendError,
-    DynamoDbBackend,
-    RecordTooLargeError,
-    StorageError,
-    StorageFullError,
-    TaskRecord,
-)
-from pmcp_storage.backends.dynamodb import table_definition
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

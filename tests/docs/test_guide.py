@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).parent.parent / "docs" / "writing-a-backend.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "writing-a-backend.md"
 
 
 def test_the_example_is_conformant(pytester: pytest.Pytester) -> None:

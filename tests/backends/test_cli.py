@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer, redis_server
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pmcp_conformance.rules import CONTRACT_VERSION, Rule, catalogue
 
-DOC = Path(__file__).parent.parent / "docs" / "contract.md"
+DOC = Path(__file__).parents[2] / "docs" / "contract.md"
 
 INTRODUCTION = f"""# The contract of a storage backend, version {CONTRACT_VERSION}
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dynamodb_support import (
+from pmcp_storage import (
+    AlreadyExistsError,
+    BackendError,
+    ConcurrentModificationError,
+    DynamoDbBackend,
+    NotFoundError,
+    OutcomeUnknownError,
+    TaskRecord,
+)
+from support.dynamodb_support import (
     CREATED,
     NO_RETRIES,
     RETRIES,
@@ -31,15 +40,6 @@ from dynamodb_support import (
     passes,
     talks_nonsense,
     throttles,
-)
-from pmcp_storage import (
-    AlreadyExistsError,
-    BackendError,
-    ConcurrentModificationError,
-    DynamoDbBackend,
-    NotFoundError,
-    OutcomeUnknownError,
-    TaskRecord,
 )
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from pmcp_storage import (
     TaskStatus,
     VersionedRecord,
 )
-from redis_server import RedisServer, redis_server
-from store_support import expired
+from support.redis_server import RedisServer, redis_server
+from support.store_support import expired
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

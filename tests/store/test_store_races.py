@@ -23,7 +23,7 @@ from pmcp_storage import (
     TaskNotFoundError,
     TaskStatus,
 )
-from store_support import InterferingBackend, expired
+from support.store_support import InterferingBackend, expired
 
 T = TypeVar("T")
 THREADS = 16
