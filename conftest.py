@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pmcp_conformance import BackendTarget
-from pmcp_conformance.sqlite_target import SqliteTarget
-from pmcp_conformance.targets import MemoryTarget
+from pmcp_conformance.targets.dynamodb import MemoryTarget
+from pmcp_conformance.targets.sqlite import SqliteTarget
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from mutants.durability import DurableTarget
 from mutants.seeded import benched, convict, mutants
 from pmcp_conformance import BackendTarget
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from pmcp_conformance.targets import MemoryTarget
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.targets.dynamodb import MemoryTarget
 
 
 def caught(runs: int = 100, word: str = "", processes: str = "2") -> None:

@@ -11,7 +11,7 @@ import sys
 for _finder in sys.meta_path:
     getattr(_finder, "_must_rewrite", set()).discard(__name__)
 
-from pmcp_conformance.plugin import (  # noqa: E402
+from pmcp_conformance.plugin.hooks import (  # noqa: E402
     pytest_addhooks,
     pytest_addoption,
     pytest_configure,

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from pmcp_conformance.targets import DynamoDbTarget
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_storage import StorageBackend
 from support.dynamodb_support import (
     NO_RETRIES,

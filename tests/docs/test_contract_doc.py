@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pmcp_conformance.rules import CONTRACT_VERSION, Rule, catalogue
+from pmcp_conformance.catalogue import CONTRACT_VERSION, Rule, catalogue
 
 DOC = Path(__file__).parents[2] / "docs" / "contract.md"
 

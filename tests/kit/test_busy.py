@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pmcp_conformance.busy import crowding
+from pmcp_conformance.interleaving.load import crowding
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from pmcp_conformance.faults import Fault, lasting, once, passes
-from pmcp_conformance.proxy import Proxy
+from pmcp_conformance.network.faults import Fault, lasting, once, passes
+from pmcp_conformance.network.proxy import Proxy
 
 
 class Echo(socketserver.ThreadingTCPServer):

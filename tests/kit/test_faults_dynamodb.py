@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import Rule, catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from pmcp_conformance.targets import DynamoDbTarget
+from pmcp_conformance.catalogue import Rule, catalogue
+from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from support.dynamodb_support import NO_RETRIES, RETRIES
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pmcp_conformance import proxy as proxies
-from pmcp_conformance.proxy import Proxy
+from pmcp_conformance.network import proxy as proxies
+from pmcp_conformance.network.proxy import Proxy
 
 
 class Server:

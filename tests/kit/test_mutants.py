@@ -15,9 +15,9 @@ from mutants.base import CollatedStorage, Merging, Recoding
 from mutants.errors import MissingTarget
 from mutants.run import convict, summary
 from mutants.sizes import Limited
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.target_run import Bench
 
 MUTANTS = mutants()
 

@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 
 from mutants import store, store_changes, store_owners, store_work
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Outcome, run_rule
-from pmcp_conformance.targets import MemoryTarget
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.targets.dynamodb import MemoryTarget
 from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage, StorageBackend
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pmcp_conformance.rules import catalogue
+from pmcp_conformance.catalogue import catalogue
 
 HOOK = """
 import pytest

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pmcp_conformance.watch import Hang, Watch, started
+from pmcp_conformance.engine.watchdog import Hang, Watch, started
 
 
 def test_an_operation_that_hangs_is_told_with_its_place() -> None:

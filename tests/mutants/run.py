@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mutants import Mutant
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.renderers import summary_lines
-from pmcp_conformance.report import RunReport, TargetReport
-from pmcp_conformance.rules import Rule, catalogue
-from pmcp_conformance.run import Outcome, Result, run_rule
+from pmcp_conformance.catalogue import Rule, catalogue
+from pmcp_conformance.engine.runner import Outcome, Result, run_rule
+from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.text import summary_lines
+from pmcp_conformance.report.verdicts import RunReport, TargetReport
 
 
 def convict(mutant: Mutant) -> Result:

@@ -9,9 +9,9 @@ from mutants import Mutant
 from mutants import mutants as all_mutants
 from mutants.run import run_parts, scratch_folder
 from pmcp_conformance import BackendTarget
-from pmcp_conformance.bench import Bench
-from pmcp_conformance.rules import catalogue
-from pmcp_conformance.run import Result
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import Result
+from pmcp_conformance.engine.target_run import Bench
 
 
 def mutants() -> list[Mutant]:

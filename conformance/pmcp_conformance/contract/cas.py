@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.writing import fullest
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import ConcurrentModificationError, NotFoundError, TaskRecord
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.expiry import HOUR, past
-from pmcp_conformance.crossing import Call, crossed
-from pmcp_conformance.race import Attempt, raise_unexpected
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import TracedBackend
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, raise_unexpected
+from pmcp_conformance.interleaving.exploration import Call, crossed
 from pmcp_storage import TaskRecord
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from pmcp_conformance.crossing import Call, crossed, crossed_halfway
-from pmcp_conformance.race import Attempt, explained, raise_unexpected, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, explained, raise_unexpected, together
+from pmcp_conformance.interleaving.exploration import Call, crossed, crossed_halfway
 from pmcp_storage import (
     AlreadyExistsError,
     NotFoundError,

@@ -7,17 +7,17 @@ from functools import partial
 from itertools import product
 from random import Random
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.concurrency import (
     CONTENDERS,
     check_counter,
     contend,
 )
-from pmcp_conformance.crossing import Call, crossed
-from pmcp_conformance.race import Attempt, Client, History, raise_unexpected, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import TracedBackend
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, Client, History, raise_unexpected, together
+from pmcp_conformance.interleaving.exploration import Call, crossed
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,

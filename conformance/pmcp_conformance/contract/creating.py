@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import AlreadyExistsError, TaskRecord
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pmcp_conformance import corpus
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.generators import corpus
 
 
 @rule("DEL-1")

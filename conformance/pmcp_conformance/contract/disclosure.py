@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.errors import (
     SECRET,
     caught,
@@ -14,11 +15,10 @@ from pmcp_conformance.contract.errors import (
     failing_calls,
     misconfigured_secrets,
 )
-from pmcp_conformance.faulted import Route, at_once
-from pmcp_conformance.faults import Fault, lasting
-from pmcp_conformance.operations import Call
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.network.connections import Route, at_once
+from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.operations import Call
 
 
 @rule("ERR-5")

@@ -12,20 +12,20 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from pmcp_conformance.crash import (
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation, short
+from pmcp_conformance.interleaving.exploration import at_each_place, told
+from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.processes.child_main import wait_until
+from pmcp_conformance.processes.crashes import (
     check_agreement,
     check_survivors,
     drawn_plan,
     heard_until,
     kill_while_writing,
 )
-from pmcp_conformance.crossing import at_each_place, told
-from pmcp_conformance.places import Place
-from pmcp_conformance.processes import Child
-from pmcp_conformance.rules import rule
-from pmcp_conformance.servant import wait_until
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation, short
+from pmcp_conformance.processes.fork_server import Child
 from pmcp_storage import NotFoundError, StorageError, TaskRecord
 
 ROUNDS = 14

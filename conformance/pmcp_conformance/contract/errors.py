@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from pmcp_conformance.faulted import Route
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import TracedBackend
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Blocked, Violation, short
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Blocked, Violation, short
+from pmcp_conformance.network.connections import Route
 from pmcp_storage import (
     BackendError,
     StorageError,

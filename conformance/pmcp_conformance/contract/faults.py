@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from pmcp_conformance.faulted import (
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.recording import outcome_text
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.network.answers import (
+    agrees,
+    deletes_meanwhile,
+    knows_itself,
+    undoes_nothing,
+    writes_meanwhile,
+)
+from pmcp_conformance.network.connections import (
     Route,
     at_once,
     both_ways,
@@ -17,8 +28,8 @@ from pmcp_conformance.faulted import (
     stored,
     struck_cases,
 )
-from pmcp_conformance.faults import WAITING, Fault, lasting
-from pmcp_conformance.operations import (
+from pmcp_conformance.network.faults import WAITING, Fault, lasting
+from pmcp_conformance.network.operations import (
     CREATE,
     DELETE,
     DELETE_ABSENT,
@@ -33,17 +44,6 @@ from pmcp_conformance.operations import (
     put_nowhere,
     reads,
 )
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import outcome_text
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.verdicts import (
-    agrees,
-    deletes_meanwhile,
-    knows_itself,
-    undoes_nothing,
-    writes_meanwhile,
-)
-from pmcp_conformance.violation import Violation
 from pmcp_storage import BackendError, ConcurrentModificationError, TaskRecord
 
 _CALLERS = 16

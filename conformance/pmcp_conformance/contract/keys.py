@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pmcp_conformance import corpus
-from pmcp_conformance.corpus import Odd
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.generators import corpus
+from pmcp_conformance.generators.corpus import Odd
 from pmcp_storage import StorageError, TaskRecord
 from pmcp_storage.records import MAX_OWNER_ID_BYTES, MAX_TASK_ID_BYTES
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from pmcp_conformance import corpus
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import short
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import short
+from pmcp_conformance.generators import corpus
 from pmcp_storage import TaskRecord, TaskStatus
 from pmcp_storage.backend import PAGE
 

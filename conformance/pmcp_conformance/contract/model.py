@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pmcp_conformance.model import STEPS, Generator, Model, Step, shrunk
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import TracedBackend
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.generators.reference_model import STEPS, Generator, Model, Step, shrunk
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,

@@ -8,7 +8,18 @@ from contextlib import ExitStack
 from functools import partial
 from random import Random
 
-from pmcp_conformance.faulted import (
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Client, History, raise_unexpected, together
+from pmcp_conformance.network.answers import (
+    agrees,
+    demand,
+    stored_text,
+    undoes_nothing,
+    writes_meanwhile,
+)
+from pmcp_conformance.network.connections import (
     Case,
     Route,
     at_once,
@@ -20,8 +31,8 @@ from pmcp_conformance.faulted import (
     stored,
     struck_cases,
 )
-from pmcp_conformance.faults import Fault, lasting
-from pmcp_conformance.operations import (
+from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.operations import (
     CREATE,
     OWN_STALE,
     PUT,
@@ -35,17 +46,6 @@ from pmcp_conformance.operations import (
     refusal_of,
     same_error,
 )
-from pmcp_conformance.race import Client, History, raise_unexpected, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.verdicts import (
-    agrees,
-    demand,
-    stored_text,
-    undoes_nothing,
-    writes_meanwhile,
-)
-from pmcp_conformance.violation import Violation
 
 _AWAY = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pmcp_conformance.faulted import Route, at_once
-from pmcp_conformance.faults import Fault, lasting
-from pmcp_conformance.race import raise_unexpected, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import raise_unexpected, together
+from pmcp_conformance.network.connections import Route, at_once
+from pmcp_conformance.network.faults import Fault, lasting
 from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")

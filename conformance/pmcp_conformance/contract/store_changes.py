@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import (
     CANCELLED,
     CHANGES,
@@ -21,8 +22,7 @@ from pmcp_conformance.contract.store import (
     same,
     seeded,
 )
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     GenericTaskStore,
     InvalidArgumentError,

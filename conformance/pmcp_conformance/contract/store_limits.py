@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import CHANGES, COMPLETED, INPUT, costs, same, seeded
 from pmcp_conformance.contract.store_owners import expired
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     GenericTaskStore,
     InvalidVariablesError,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import same, seeded
 from pmcp_conformance.contract.store_owners import expired
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import GenericTaskStore, InvalidCursorError
 
 _MOST_PAGES = 60

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import (
     CHANGES,
     COMPLETED,
@@ -18,8 +19,7 @@ from pmcp_conformance.contract.store import (
     same,
     seeded,
 )
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     AlreadyExistsError,
     AnonymousOwnerError,

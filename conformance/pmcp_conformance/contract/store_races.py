@@ -9,11 +9,11 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import CHANGES, COMPLETED, INPUT, same, seeded
-from pmcp_conformance.race import Attempt, explained, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, explained, together
 from pmcp_storage import (
     AsyncTaskStore,
     GenericTaskStore,

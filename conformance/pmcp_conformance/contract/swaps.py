@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pmcp_conformance.busy import busy
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.concurrency import (
     CONTENDERS,
     ROUNDS,
@@ -12,12 +12,12 @@ from pmcp_conformance.contract.concurrency import (
     holds_a_winner,
     succeeded,
 )
-from pmcp_conformance.crossing import crossed_halfway
-from pmcp_conformance.faulted import Route
-from pmcp_conformance.race import Attempt, explained, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, explained, together
+from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.interleaving.load import busy
+from pmcp_conformance.network.connections import Route
 from pmcp_storage import ConcurrentModificationError
 
 _GATHERINGS = 60

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from pmcp_conformance import corpus
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.writing import fullest
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.generators import corpus
 from pmcp_storage import RecordTooLargeError, Task, TaskRecord, TaskStatus
 
 

@@ -9,18 +9,18 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.concurrency import (
     ROUNDS,
     check_counter,
 )
 from pmcp_conformance.contract.swaps import check_one_winner
-from pmcp_conformance.crossing import Call, Pair, crossed
-from pmcp_conformance.race import Attempt, raise_unexpected, together
-from pmcp_conformance.rules import rule
-from pmcp_conformance.servant import increment
-from pmcp_conformance.trace import TracedBackend, outcome_text
-from pmcp_conformance.trial import Trial
-from pmcp_conformance.violation import Violation
+from pmcp_conformance.engine.recording import TracedBackend, outcome_text
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.history.recorder import Attempt, raise_unexpected, together
+from pmcp_conformance.interleaving.exploration import Call, Pair, crossed
+from pmcp_conformance.processes.child_main import increment
 from pmcp_storage import BackendError, NotFoundError, StorageBackend, VersionedRecord
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import Task, TaskStatus
 
 

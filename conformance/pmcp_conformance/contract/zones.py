@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 
+from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.expiry import HOUR, past
-from pmcp_conformance.rules import rule
-from pmcp_conformance.trace import TracedBackend
-from pmcp_conformance.trial import Trial
+from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.trial import Trial
 
 
 @rule("EXP-13")

@@ -1,0 +1,143 @@
+"""The catalogue: what a rule is, and how the functions of `contract/` enter it.
+
+One rule is one function, marked `@rule("CAS-2")`, whose docstring's first sentence is the rule.
+Ids are for ever: a rule may be worded better, but its id never changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pmcp_conformance.engine.trial import Trial
+    from pmcp_conformance.target import BackendTarget
+
+CONTRACT_VERSION = "1.0"
+
+_GROUPS = (
+    "reading",
+    "creating",
+    "writing",
+    "cas",
+    "deleting",
+    "listing",
+    "keys",
+    "values",
+    "isolation",
+    "expiry",
+    "cleanup",
+    "zones",
+    "errors",
+    "corrupt",
+    "disclosure",
+    "resources",
+    "model",
+    "swaps",
+    "concurrency",
+    "contention",
+    "visibility",
+    "durability",
+    "faults",
+    "outcomes",
+    "store",
+    "store_changes",
+    "store_owners",
+    "store_limits",
+    "store_listing",
+    "store_races",
+)
+"""The modules of `contract/`; the groups of rules run in the order in which they begin here."""
+
+_LIMITS = ("storage_limit_bytes", "max_record_bytes")
+
+Check = Callable[["Trial"], None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the contract: its id, its sentence, its check, and what a target needs for it."""
+
+    id: str
+    sentence: str
+    check: Check
+    facts: tuple[str, ...]
+    doors: tuple[str, ...]
+    parts: int
+    main_thread: bool
+
+    @property
+    def item_names(self) -> list[str]:
+        """The names of the rule's items: its id, or one for each part."""
+        return [self.id] if self.parts == 1 else [f"{self.id}[{n}]" for n in range(self.parts)]
+
+    def not_applicable(self, target: BackendTarget) -> str | None:
+        """Why the rule does not concern this target, by the facts that it declares."""
+        for fact in self.facts:
+            name, unwanted = fact.removeprefix("not "), fact.startswith("not ")
+            if bool(getattr(target, name)) == unwanted:
+                words = name.replace("_", " ")
+                return words if unwanted else f"no {words}" if name in _LIMITS else f"not {words}"
+        return None
+
+    def declared(self, target: BackendTarget) -> str:
+        """The facts by which the rule concerns the target, as the target declares them."""
+        names = [fact.removeprefix("not ") for fact in self.facts]
+        return ", ".join(f"{name} = {getattr(target, name)}" for name in names)
+
+    def unproven(self, target: BackendTarget) -> str | None:
+        """Which back door the target would have to offer for the rule to be checked."""
+        missing = [door for door in self.doors if not target.offers(door)]
+        return f"no {', '.join(missing)}" if missing else None
+
+
+_catalogue: dict[str, Rule] = {}
+
+
+def rule(
+    id: str,
+    *,
+    facts: tuple[str, ...] = (),
+    doors: tuple[str, ...] = (),
+    parts: int = 1,
+    main_thread: bool = False,
+) -> Callable[[Check], Check]:
+    """Enter a function into the catalogue; its docstring's first sentence is the rule.
+
+    `facts` are attributes of the target that must hold, or must not (`"not native_expiry"`);
+    `doors` are the back doors that the check uses. A long rule is split into several `parts`, so
+    that xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread`
+    has nobody who would notice that an operation hangs.
+    """
+
+    def enter(check: Check) -> Check:
+        if id in _catalogue:
+            raise ValueError(f"rule {id} is defined twice")
+        sentence = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        if not sentence.endswith("."):
+            raise ValueError(f"rule {id}: the docstring must begin with the rule's sentence")
+        _catalogue[id] = Rule(id, sentence, check, facts, doors, parts, main_thread)
+        return check
+
+    return enter
+
+
+@cache
+def catalogue() -> dict[str, Rule]:
+    """All rules by id, in the order in which they run: by group, and by number within it."""
+    for module in _GROUPS:
+        import_module(f"pmcp_conformance.contract.{module}")
+    groups = list(dict.fromkeys(_group(rule_id) for rule_id in _catalogue))
+    ids = sorted(_catalogue, key=lambda rule_id: (groups.index(_group(rule_id)), _number(rule_id)))
+    return {rule_id: _catalogue[rule_id] for rule_id in ids}
+
+
+def _group(rule_id: str) -> str:
+    return rule_id.partition("-")[0]
+
+
+def _number(rule_id: str) -> int:
+    return int(rule_id.partition("-")[2])

@@ -1,0 +1,61 @@
+"""The pytest side: options, the contract's run within a session, and its verdict.
+
+`pytest -p pmcp_conformance` without paths runs the contract; with paths it runs those, and offers
+the fixtures; `--pmcp-contract` runs both. What a rule is and how it is run is known elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pmcp_conformance.plugin import fixtures, hookspecs
+from pmcp_conformance.plugin.session import ContractSession
+from pmcp_conformance.targets.dynamodb import SHIPPED
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pmcp", "conformance of MCP task storage backends")
+    group.addoption(
+        "--pmcp-backend",
+        action="append",
+        default=[],
+        dest="pmcp_backends",
+        metavar="TARGET",
+        help="validate this target instead of those that a conftest.py registers: "
+        f"package.module:MyTarget, or one of {', '.join(SHIPPED)}; may be repeated",
+    )
+    group.addoption(
+        "--pmcp-contract",
+        action="store_true",
+        default=False,
+        dest="pmcp_contract",
+        help="run the contract also where paths are given, or testpaths, and those too",
+    )
+    group.addoption(
+        "--pmcp-known-failures",
+        type=Path,
+        default=None,
+        dest="pmcp_known_failures",
+        metavar="FILE",
+        help="rules that may fail, a line each: 'RULE: reason' or 'backend::RULE: reason'; one "
+        "that passes all the same fails the run",
+    )
+    group.addoption(
+        "--pmcp-seed",
+        type=int,
+        default=0,
+        dest="pmcp_seed",
+        metavar="N",
+        help="draw other random sequences and histories; a failure names its seed (default: 0)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(ContractSession(config), "pmcp-contract-session")
+    config.pluginmanager.register(fixtures, "pmcp-contract-fixtures")
