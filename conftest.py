@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pmcp_conformance import BackendTarget
-from pmcp_conformance.targets.dynamodb import MemoryTarget
+from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_conformance.targets.sqlite import SqliteTarget
 
 

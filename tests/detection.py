@@ -22,8 +22,9 @@ from mutants.durability import DurableTarget
 from mutants.seeded import benched, convict, mutants
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
-from pmcp_conformance.targets.dynamodb import MemoryTarget
+from pmcp_conformance.engine.runner import run_rule
+from pmcp_conformance.report.results import Outcome
+from pmcp_conformance.targets.memory import MemoryTarget
 
 
 def caught(runs: int = 100, word: str = "", processes: str = "2") -> None:

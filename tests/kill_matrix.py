@@ -19,7 +19,8 @@ from pathlib import Path
 from mutants import Mutant, mutants
 from mutants.run import confined, convict
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.runner import run_rule
+from pmcp_conformance.report.results import Outcome
 
 PAGE = Path(__file__).parent.parent / "docs" / "kill-matrix.md"
 

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_storage import StorageBackend
 from support.dynamodb_support import (

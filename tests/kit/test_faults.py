@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import Outcome, Result, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Outcome, Result
 from support.tcp_store import Message, Reply, TcpBackend, TcpTarget
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]

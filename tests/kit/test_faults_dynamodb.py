@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from support.dynamodb_support import NO_RETRIES, RETRIES
 

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
-from pmcp_conformance.generators.reference_model import STEPS, Generator, Model, Step, shrunk
+from pmcp_conformance.generators.reference_model import Model, Step
+from pmcp_conformance.generators.sequences import STEPS, Generator, shrunk
 
 SEEDS = range(200)
 SEQUENCES = {seed: Generator(seed, handles=2).sequence() for seed in SEEDS}

@@ -16,8 +16,9 @@ from mutants.errors import MissingTarget
 from mutants.run import convict, summary
 from mutants.sizes import Limited
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Outcome
 
 MUTANTS = mutants()
 

@@ -9,9 +9,10 @@ import pytest
 
 from mutants import store, store_changes, store_owners, store_work
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Outcome, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
-from pmcp_conformance.targets.dynamodb import MemoryTarget
+from pmcp_conformance.report.results import Outcome
+from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage, StorageBackend
 
 

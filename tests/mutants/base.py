@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pmcp_conformance.targets.dynamodb import MemoryTarget
+from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import InMemoryBackend, MemoryStorage, NotFoundError, StorageBackend, TaskRecord
 from pmcp_storage.backends.memory import Key, Row
 

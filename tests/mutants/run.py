@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from mutants import Mutant
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import Outcome, Result, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Outcome, Result
 from pmcp_conformance.report.text import summary_lines
 from pmcp_conformance.report.verdicts import RunReport, TargetReport
 

@@ -10,8 +10,8 @@ from mutants import mutants as all_mutants
 from mutants.run import run_parts, scratch_folder
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Result
 from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.report.results import Result
 
 
 def mutants() -> list[Mutant]:

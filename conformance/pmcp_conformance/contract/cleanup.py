@@ -8,10 +8,10 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.expiry import HOUR, past
+from pmcp_conformance.engine.attempt import Attempt, raise_unexpected
 from pmcp_conformance.engine.recording import TracedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, raise_unexpected
 from pmcp_conformance.interleaving.exploration import Call, crossed
 from pmcp_storage import TaskRecord
 

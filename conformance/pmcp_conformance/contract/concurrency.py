@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.attempt import Attempt, explained, raise_unexpected
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, explained, raise_unexpected, together
 from pmcp_conformance.interleaving.exploration import Call, crossed, crossed_halfway
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_storage import (
     AlreadyExistsError,
     NotFoundError,

@@ -13,11 +13,13 @@ from pmcp_conformance.contract.concurrency import (
     check_counter,
     contend,
 )
+from pmcp_conformance.engine.attempt import Attempt, raise_unexpected
 from pmcp_conformance.engine.recording import TracedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, Client, History, raise_unexpected, together
+from pmcp_conformance.history.recorder import Client, History
 from pmcp_conformance.interleaving.exploration import Call, crossed
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,

@@ -13,10 +13,12 @@ from random import Random
 from typing import Any
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation, short
+from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.exploration import at_each_place, told
 from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.child_main import wait_until
 from pmcp_conformance.processes.crashes import (
     check_agreement,
@@ -25,7 +27,6 @@ from pmcp_conformance.processes.crashes import (
     heard_until,
     kill_while_writing,
 )
-from pmcp_conformance.processes.fork_server import Child
 from pmcp_storage import NotFoundError, StorageError, TaskRecord
 
 ROUNDS = 14

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.recording import TracedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Blocked, Violation, short
+from pmcp_conformance.engine.violation import Blocked, Violation
 from pmcp_conformance.network.connections import Route
 from pmcp_storage import (
     BackendError,

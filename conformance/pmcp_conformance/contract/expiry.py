@@ -11,8 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation, short
+from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,

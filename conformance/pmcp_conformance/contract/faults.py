@@ -20,14 +20,8 @@ from pmcp_conformance.network.answers import (
     undoes_nothing,
     writes_meanwhile,
 )
-from pmcp_conformance.network.connections import (
-    Route,
-    at_once,
-    both_ways,
-    just_once,
-    stored,
-    struck_cases,
-)
+from pmcp_conformance.network.cases import both_ways, just_once, struck_cases
+from pmcp_conformance.network.connections import Route, at_once, stored
 from pmcp_conformance.network.faults import WAITING, Fault, lasting
 from pmcp_conformance.network.operations import (
     CREATE,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import short
 from pmcp_conformance.generators import corpus
 from pmcp_storage import TaskRecord, TaskStatus
 from pmcp_storage.backend import PAGE

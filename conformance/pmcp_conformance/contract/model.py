@@ -12,7 +12,8 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.recording import TracedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.generators.reference_model import STEPS, Generator, Model, Step, shrunk
+from pmcp_conformance.generators.reference_model import Model, Step
+from pmcp_conformance.generators.sequences import STEPS, Generator, shrunk
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,

@@ -9,9 +9,11 @@ from functools import partial
 from random import Random
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Client, History, raise_unexpected, together
+from pmcp_conformance.history.recorder import Client, History
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_conformance.network.answers import (
     agrees,
     demand,
@@ -19,18 +21,16 @@ from pmcp_conformance.network.answers import (
     undoes_nothing,
     writes_meanwhile,
 )
-from pmcp_conformance.network.connections import (
+from pmcp_conformance.network.cases import (
     Case,
-    Route,
-    at_once,
     both_ways,
     cases,
     for_good,
     just_once,
     run_cases,
-    stored,
     struck_cases,
 )
+from pmcp_conformance.network.connections import Route, at_once, stored
 from pmcp_conformance.network.faults import Fault, lasting
 from pmcp_conformance.network.operations import (
     CREATE,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation, short
+from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import ConcurrentModificationError, NotFoundError, VersionedRecord
 
 

@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import raise_unexpected, together
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_conformance.network.connections import Route, at_once
 from pmcp_conformance.network.faults import Fault, lasting
 from pmcp_storage import StorageBackend, StorageError, TaskRecord

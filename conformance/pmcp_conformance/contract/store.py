@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import short
 from pmcp_storage import (
     GenericTaskStore,
     InvalidArgumentError,

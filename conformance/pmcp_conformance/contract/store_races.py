@@ -11,9 +11,10 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.store import CHANGES, COMPLETED, INPUT, same, seeded
+from pmcp_conformance.engine.attempt import Attempt, explained
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, explained, together
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_storage import (
     AsyncTaskStore,
     GenericTaskStore,

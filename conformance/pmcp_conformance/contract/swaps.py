@@ -12,11 +12,12 @@ from pmcp_conformance.contract.concurrency import (
     holds_a_winner,
     succeeded,
 )
+from pmcp_conformance.engine.attempt import Attempt, explained
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, explained, together
 from pmcp_conformance.interleaving.exploration import crossed_halfway
 from pmcp_conformance.interleaving.load import busy
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_conformance.network.connections import Route
 from pmcp_storage import ConcurrentModificationError
 

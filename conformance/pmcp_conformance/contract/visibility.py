@@ -15,11 +15,12 @@ from pmcp_conformance.contract.concurrency import (
     check_counter,
 )
 from pmcp_conformance.contract.swaps import check_one_winner
+from pmcp_conformance.engine.attempt import Attempt, raise_unexpected
 from pmcp_conformance.engine.recording import TracedBackend, outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt, raise_unexpected, together
 from pmcp_conformance.interleaving.exploration import Call, Pair, crossed
+from pmcp_conformance.interleaving.simultaneous import together
 from pmcp_conformance.processes.child_main import increment
 from pmcp_storage import BackendError, NotFoundError, StorageBackend, VersionedRecord
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pmcp_conformance.engine.violation import short
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.watchdog import Watch
 from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
 

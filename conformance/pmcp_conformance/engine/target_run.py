@@ -7,19 +7,17 @@ cannot be let into a shared table.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from pmcp_conformance.engine.watchdog import Hang, Watch, WatchedBackend
+from pmcp_conformance.engine.ledger import sweep, write_ledger
+from pmcp_conformance.engine.watchdog import Hang, Watch
 from pmcp_conformance.processes.fork_server import Nursery
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import CorruptRecordError, StorageBackend, StorageError
+from pmcp_storage import StorageBackend, StorageError
 
 _NO_WAITING = 0.001
 """Seconds; a round trip to another process takes no less."""
@@ -110,65 +108,3 @@ def close_quietly(handle: StorageBackend) -> None:
     """Close a handle whose errors no longer matter: the rules on closing judge them."""
     with suppress(Exception):
         handle.close()
-
-
-def write_ledger(ledger: Path, target: str, owner_id: str) -> None:
-    """Note an owner before its first write, so that it can be cleaned after a crash."""
-    line = json.dumps([target, owner_id]) + "\n"
-    descriptor = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
-
-
-def read_ledger(ledger: Path) -> dict[str, list[str]]:
-    """The owners noted, by target."""
-    owners: dict[str, list[str]] = {}
-    for line in ledger.read_text().splitlines() if ledger.exists() else []:
-        target, owner_id = json.loads(line)
-        owners.setdefault(target, []).append(owner_id)
-    return owners
-
-
-def sweep(target: BackendTarget, owners: list[str]) -> list[str]:
-    """Remove whatever these owners still have; return a line for each that had something."""
-    watch = Watch(target.answer_within)
-    try:
-        return watch.carry_out(partial(_sweep, target, owners, watch))
-    except Hang as hang:
-        told = f"{hang.expected}, {hang.observed}"
-        return [f"{target.name}: could not be searched for leftovers: expected {told}"]
-
-
-def _sweep(target: BackendTarget, owners: list[str], watch: Watch) -> list[str]:
-    try:
-        handle: Any = WatchedBackend(watch.call("open", target.handle), watch)
-    except Exception as error:
-        return [f"{target.name}: could not be opened to look for leftovers: {error}"]
-    try:
-        found = [(owner_id, _remove_all(handle, owner_id)) for owner_id in owners]
-    finally:
-        close_quietly(handle)
-    return [f"{target.name}: owner {owner_id!r} had {what}" for owner_id, what in found if what]
-
-
-def _remove_all(handle: StorageBackend, owner_id: str) -> str | None:
-    task_ids: list[str] = []
-    for _ in range(100):
-        try:
-            page = handle.list_by_owner(owner_id)
-            batch = [entry.record.task_id for entry in page]
-        except CorruptRecordError as error:
-            batch = [error.task_id]
-        except Exception as error:
-            return f"a listing that failed: {error}"
-        if not batch:
-            break
-        task_ids += batch
-        try:
-            for task_id in batch:
-                handle.delete(owner_id, task_id)
-        except Exception as error:
-            return f"tasks left: {batch[:5]}, and a delete that failed: {error}"
-    return f"tasks left: {task_ids[:5]}" if task_ids else None

@@ -15,13 +15,14 @@ from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from pmcp_conformance.contract.counting_backend import BackendBelow
+from pmcp_conformance.engine.comparison import same_record, short
 from pmcp_conformance.engine.recording import Trace, TracedBackend, outcome_text
 from pmcp_conformance.engine.target_run import Bench, close_quietly
-from pmcp_conformance.engine.violation import Blocked, Violation, same_record, short
+from pmcp_conformance.engine.violation import Blocked, Violation
 from pmcp_conformance.engine.watchdog import Watch, WatchedBackend
 from pmcp_conformance.interleaving.load import crowding
 from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.processes.fork_server import Child
+from pmcp_conformance.processes.child import Child
 from pmcp_storage import (
     GenericTaskStore,
     NotFoundError,

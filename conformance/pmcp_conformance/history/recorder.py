@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pmcp_conformance.engine.recording import outcome_text
+from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.engine.watchdog import Watch, started
 from pmcp_conformance.history import Operation, Undecided, check, save, timeline
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
     ConcurrentModificationError,
     NotFoundError,
-    OutcomeUnknownError,
     StorageBackend,
     TaskRecord,
     VersionedRecord,
@@ -32,59 +28,6 @@ from pmcp_storage import (
 
 _KEPT = 20
 """Histories that are kept for whoever wants to look into them."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What one of several calls came to."""
-
-    result: Any = None
-    error: Exception | None = None
-
-    @property
-    def unknown(self) -> bool:
-        """Whether nobody knows if it was applied."""
-        return isinstance(self.error, OutcomeUnknownError)
-
-    @property
-    def failed(self) -> bool:
-        """Whether the storage failed it, which says that it was not applied."""
-        return isinstance(self.error, BackendError) and not self.unknown
-
-    def __str__(self) -> str:
-        if self.error is not None:
-            return f"raised {type(self.error).__name__}: {self.error}"
-        return f"returned {outcome_text(self.result)}"
-
-
-def together(watch: Watch, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
-    """Let all calls begin at the same time, each in a thread; what each came to."""
-    barrier = threading.Barrier(len(calls))
-    attempts: list[Attempt] = [Attempt()] * len(calls)
-
-    def run(number: int, call: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            attempts[number] = Attempt(call())
-        except Exception as error:
-            attempts[number] = Attempt(error=error)
-
-    threads = [started(partial(run, *pair)) for pair in enumerate(calls)]
-    for thread in threads:
-        watch.join(thread)
-    return attempts
-
-
-def explained(attempts: Iterable[Attempt]) -> list[str]:
-    """The attempts as lines of a report."""
-    return [f"contender {number}: {attempt}" for number, attempt in enumerate(attempts)]
-
-
-def raise_unexpected(attempts: list[Attempt]) -> None:
-    """Raise the first error that says more than that the storage failed."""
-    for attempt in attempts:
-        if attempt.error is not None and not attempt.failed and not attempt.unknown:
-            raise attempt.error
 
 
 @dataclass

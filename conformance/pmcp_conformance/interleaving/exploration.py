@@ -8,9 +8,9 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt
 from pmcp_conformance.interleaving.two_calls import Meeting, interrupted
 from pmcp_conformance.interleaving.yield_points import NOWHERE, Kind, Place, Spot
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pmcp_conformance.interleaving.preemption import backend_files
+from pmcp_conformance.interleaving.backend_code import backend_files
 from pmcp_conformance.interleaving.yield_points import NOWHERE, Place, Spot, Stop, visited, walked
 from pmcp_storage import StorageBackend
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.history.recorder import Attempt
-from pmcp_conformance.network.connections import Case, another, stored
+from pmcp_conformance.network.cases import Case
+from pmcp_conformance.network.connections import another, stored
 from pmcp_conformance.network.operations import Read, Write, same_error
 from pmcp_storage import (
     BackendError,

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import Outcome, Result, run_rule
+from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import Bench
 from pmcp_conformance.report.known_failures import KnownFailures
+from pmcp_conformance.report.results import Outcome, Result
 from pmcp_conformance.report.text import failure_text
 
 

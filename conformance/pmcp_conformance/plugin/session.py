@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.target_run import Bench, read_ledger, sweep
+from pmcp_conformance.engine.ledger import read_ledger, sweep
+from pmcp_conformance.engine.target_run import Bench
 from pmcp_conformance.plugin.discovery import find_targets, no_target
 from pmcp_conformance.plugin.items import attach_result, items_of, result_of
 from pmcp_conformance.report.known_failures import KnownFailures, KnownFailuresError

@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation, short
-from pmcp_conformance.processes.fork_server import Child
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.processes.child import Child
 from pmcp_storage import NotFoundError
 
 State = tuple[int, int] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pmcp_conformance.catalogue import CONTRACT_VERSION, catalogue
-from pmcp_conformance.engine.runner import Finding, Outcome, Result
+from pmcp_conformance.report.results import Finding, Outcome, Result
 from pmcp_conformance.report.verdicts import RunReport, TargetReport, Verdict
 
 _MOST_TROUBLES = 8

@@ -13,8 +13,8 @@ from enum import StrEnum
 import pytest
 
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import Outcome, Result
 from pmcp_conformance.report.known_failures import KnownFailures
+from pmcp_conformance.report.results import Outcome, Result
 
 _SEVERITY = (
     Outcome.PASSED,

@@ -13,43 +13,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget
+from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_conformance.targets.redis import RedisTarget
 from pmcp_conformance.targets.sqlite import SqliteTarget
-from pmcp_storage import BackendError, InMemoryBackend, MemoryStorage, StorageBackend
-from pmcp_storage.backends.memory import Row
-
-
-class MemoryTarget(BackendTarget):
-    """The reference."""
-
-    name = "memory"
-    interprocess = False
-    durable = False
-
-    def __init__(self) -> None:
-        self._storage = MemoryStorage()
-        self._fresh: dict[str, MemoryStorage] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # memory is not handed to other processes
-
-    def open(self) -> StorageBackend:
-        return InMemoryBackend(self._storage)
-
-    def open_fresh(self, token: str) -> StorageBackend:
-        return InMemoryBackend(self._fresh.setdefault(token, MemoryStorage()))
-
-    def dispose_fresh(self, token: str) -> None:
-        self._fresh.pop(token, None)
-
-    def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
-        with self._storage.lock:
-            expires_at = self._storage.rows[owner_id, task_id].expires_at
-        return None if expires_at is None else expires_at.timestamp()
-
-    def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
-        with self._storage.lock:
-            self._storage.write((owner_id, task_id), Row(data, version, None))
+from pmcp_storage import BackendError, StorageBackend
 
 
 class DynamoDbTarget(BackendTarget):

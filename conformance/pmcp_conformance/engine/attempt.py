@@ -1,0 +1,48 @@
+"""A call and what came of it: a result or an error, and what that says of a write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pmcp_conformance.engine.recording import outcome_text
+from pmcp_storage import (
+    BackendError,
+    OutcomeUnknownError,
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one of several calls came to."""
+
+    result: Any = None
+    error: Exception | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows if it was applied."""
+        return isinstance(self.error, OutcomeUnknownError)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the storage failed it, which says that it was not applied."""
+        return isinstance(self.error, BackendError) and not self.unknown
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"raised {type(self.error).__name__}: {self.error}"
+        return f"returned {outcome_text(self.result)}"
+
+
+def explained(attempts: Iterable[Attempt]) -> list[str]:
+    """The attempts as lines of a report."""
+    return [f"contender {number}: {attempt}" for number, attempt in enumerate(attempts)]
+
+
+def raise_unexpected(attempts: list[Attempt]) -> None:
+    """Raise the first error that says more than that the storage failed."""
+    for attempt in attempts:
+        if attempt.error is not None and not attempt.failed and not attempt.unknown:
+            raise attempt.error
