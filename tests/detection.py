@@ -62,9 +62,9 @@ def alarms(runs: int = 200) -> None:
 def failed(kind: type[BackendTarget], groups: str, seed: int) -> list[str]:
     """A line for each rule of the groups that does not pass."""
     rules = [rule for rule in catalogue().values() if rule.id.split("-")[0] in groups.split()]
-    with benched(kind(), seed) as bench:
+    with benched(kind(), seed) as run:
         parts = [(rule, part) for rule in rules for part in range(rule.parts)]
-        results = [run_rule(rule, bench, part) for rule, part in parts]
+        results = [run_rule(rule, run, part) for rule, part in parts]
     fine = (Outcome.PASSED, Outcome.NOT_APPLICABLE)
     return [f"{r.rule} seed {seed}: {r.finding}" for r in results if r.outcome not in fine]
 

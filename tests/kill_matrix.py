@@ -63,8 +63,8 @@ class Line:
 def line_of(name: str) -> Line:
     """Run all rules against the mutant of this name."""
     mutant = next(mutant for mutant in mutants() if mutant.name == name)
-    with confined(mutant) as bench:
-        outcomes = {rule.id: run_rule(rule, bench).outcome for rule in RULES if is_quick(rule)}
+    with confined(mutant) as run:
+        outcomes = {rule.id: run_rule(rule, run).outcome for rule in RULES if is_quick(rule)}
     # On storage of its own: what a mutant does once only may have been done by then.
     return Line({**outcomes, mutant.rule: convict(mutant).outcome})
 

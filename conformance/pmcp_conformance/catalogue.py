@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,39 +19,26 @@ if TYPE_CHECKING:
 
 CONTRACT_VERSION = "1.0"
 
-_GROUPS = (
-    "reading",
-    "creating",
-    "writing",
-    "cas",
-    "deleting",
-    "listing",
-    "keys",
-    "values",
-    "isolation",
-    "expiry",
-    "cleanup",
-    "zones",
-    "errors",
-    "corrupt",
-    "disclosure",
-    "resources",
-    "model",
-    "swaps",
-    "concurrency",
-    "contention",
-    "visibility",
-    "durability",
-    "faults",
-    "outcomes",
-    "store",
-    "store_changes",
-    "store_owners",
-    "store_limits",
-    "store_listing",
-    "store_races",
+GROUPS = (
+    "GET",
+    "CRE",
+    "PUT",
+    "CAS",
+    "DEL",
+    "LIST",
+    "KEY",
+    "VAL",
+    "ISO",
+    "EXP",
+    "ERR",
+    "RES",
+    "MOD",
+    "CON",
+    "DUR",
+    "FLT",
+    "STORE",
 )
-"""The modules of `contract/`; the groups of rules run in the order in which they begin here."""
+"""The prefixes of the rules' ids, in the order in which the groups run."""
 
 _LIMITS = ("storage_limit_bytes", "max_record_bytes")
 
@@ -127,17 +115,17 @@ def rule(
 
 @cache
 def catalogue() -> dict[str, Rule]:
-    """All rules by id, in the order in which they run: by group, and by number within it."""
-    for module in _GROUPS:
-        import_module(f"pmcp_conformance.contract.{module}")
-    groups = list(dict.fromkeys(_group(rule_id) for rule_id in _catalogue))
-    ids = sorted(_catalogue, key=lambda rule_id: (groups.index(_group(rule_id)), _number(rule_id)))
-    return {rule_id: _catalogue[rule_id] for rule_id in ids}
+    """All rules by id, in the order in which they run: by group, and by number within it.
+
+    A rule is found wherever it stands below `contract`: CAS-2 in `rules_cas`, CON-8 in
+    `rules_con.con_8`.
+    """
+    contract = import_module("pmcp_conformance.contract")
+    for module in walk_packages(contract.__path__, f"{contract.__name__}."):
+        import_module(module.name)
+    return {rule_id: _catalogue[rule_id] for rule_id in sorted(_catalogue, key=_place)}
 
 
-def _group(rule_id: str) -> str:
-    return rule_id.partition("-")[0]
-
-
-def _number(rule_id: str) -> int:
-    return int(rule_id.partition("-")[2])
+def _place(rule_id: str) -> tuple[int, int]:
+    group, _, number = rule_id.partition("-")
+    return GROUPS.index(group), int(number)

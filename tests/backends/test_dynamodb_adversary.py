@@ -18,7 +18,7 @@ import pytest
 
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_storage import StorageBackend
@@ -108,12 +108,12 @@ def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[s
     """What the rules find of a backend behind the adversary."""
     target = AdverseTarget(stand_in.endpoint, retries)
     target.prepare()
-    bench = Bench(target)
+    run = TargetRun(target)
     chosen = [catalogue()[rule] for rule in rules.split()]
     try:
-        results = [run_rule(rule, bench, part) for rule in chosen for part in range(rule.parts)]
+        results = [run_rule(rule, run, part) for rule in chosen for part in range(rule.parts)]
     finally:
-        bench.close()
+        run.close()
         target.dispose()
     return [f"{r.rule}: {r.finding}" for r in results if r.outcome is not Outcome.PASSED]
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pmcp_conformance.interleaving.load import crowding
+from pmcp_conformance.engine.pacing import crowding
 
 
 @pytest.mark.parametrize(

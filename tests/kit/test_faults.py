@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome, Result
 from support.tcp_store import Message, Reply, TcpBackend, TcpTarget
 
@@ -13,10 +13,10 @@ RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
 
 def judged(target: TcpTarget, rules: list[Rule]) -> list[Result]:
     """What comes of these rules on a target that leaves nothing behind."""
-    bench = Bench(target)
+    run = TargetRun(target)
     try:
-        results = [run_rule(rule, bench) for rule in rules]
-        assert bench.finish() == []
+        results = [run_rule(rule, run) for rule in rules]
+        assert run.finish() == []
     finally:
         target.dispose()
     return results

@@ -11,7 +11,7 @@ import pytest
 
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from support.dynamodb_support import NO_RETRIES, RETRIES
@@ -40,19 +40,19 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module", params=MODES)
-def bench(request: pytest.FixtureRequest, dynamodb_client: object) -> Iterator[Bench]:
+def run(request: pytest.FixtureRequest, dynamodb_client: object) -> Iterator[TargetRun]:
     target = RetryingTarget(MODES[request.param])
     target.prepare()
-    bench = Bench(target)
-    yield bench
-    assert bench.finish() == []
+    run = TargetRun(target)
+    yield run
+    assert run.finish() == []
     target.dispose()
 
 
 @pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_no_fault_makes_the_backend_lie(rule: Rule, bench: Bench) -> None:
-    result = run_rule(rule, bench)
+def test_no_fault_makes_the_backend_lie(rule: Rule, run: TargetRun) -> None:
+    result = run_rule(rule, run)
     assert result.outcome is Outcome.PASSED, result.finding
 
 

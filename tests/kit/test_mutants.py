@@ -17,7 +17,7 @@ from mutants.run import convict, summary
 from mutants.sizes import Limited
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 
 MUTANTS = mutants()
@@ -68,11 +68,11 @@ class Sound(MissingTarget):
 
 
 def test_what_mutants_are_made_from_breaks_no_rule() -> None:
-    bench = Bench(Sound())
-    results = [run_rule(rule, bench) for rule in catalogue().values()]
+    run = TargetRun(Sound())
+    results = [run_rule(rule, run) for rule in catalogue().values()]
     not_passed = {result.rule: result for result in results if result.outcome is Outcome.FAILED}
     assert not_passed == {}
-    assert bench.finish() == []
+    assert run.finish() == []
 
 
 def test_every_rule_has_a_mutant() -> None:

@@ -10,7 +10,7 @@ import pytest
 from mutants import store, store_changes, store_owners, store_work
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage, StorageBackend
@@ -45,9 +45,9 @@ MUTANTS = [mutant for module in MODULES for mutant in broken(module)]
     ("rule", "kind"), MUTANTS, ids=lambda value: getattr(value, "__name__", value)
 )
 def test_the_rule_convicts_the_mutant(rule: str, kind: type) -> None:
-    bench = Bench(BrokenTarget(kind))
-    result = run_rule(catalogue()[rule], bench)
-    bench.discard_handle()
+    run = TargetRun(BrokenTarget(kind))
+    result = run_rule(catalogue()[rule], run)
+    run.discard_handle()
     assert result.outcome is Outcome.FAILED, f"{result.outcome} {result.reason}: {result.finding}"
     assert result.finding is not None
 

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from pmcp_conformance.engine.watchdog import Hang, Watch, started
+from pmcp_conformance.engine.watchdog import Hang, Watchdog, started
 
 
 def test_an_operation_that_hangs_is_told_with_its_place() -> None:
-    watch, never = Watch(answer_within=-0.4), threading.Event()
+    watch, never = Watchdog(answer_within=-0.4), threading.Event()
     with pytest.raises(Hang) as caught:
         watch.carry_out(lambda: watch.call("get", never.wait))
     never.set()
@@ -21,7 +21,7 @@ def test_an_operation_that_hangs_is_told_with_its_place() -> None:
 def test_a_thread_of_an_abandoned_rule_ends_at_its_next_operation_without_a_word(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    watch, told, reached = Watch(answer_within=1), list[object](), list[str]()
+    watch, told, reached = Watchdog(answer_within=1), list[object](), list[str]()
     monkeypatch.setattr(threading, "excepthook", told.append)
     watch.abandoned = True
     started(lambda: watch.call("get", reached.append, "the storage")).join()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from mutants import Mutant
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome, Result
 from pmcp_conformance.report.text import summary_lines
 from pmcp_conformance.report.verdicts import RunReport, TargetReport
@@ -21,14 +21,14 @@ from pmcp_conformance.report.verdicts import RunReport, TargetReport
 
 def convict(mutant: Mutant) -> Result:
     """What becomes of the rule that the mutant breaks."""
-    with confined(mutant) as bench:
-        return run_parts(catalogue()[mutant.rule], bench)
+    with confined(mutant) as run:
+        return run_parts(catalogue()[mutant.rule], run)
 
 
-def run_parts(rule: Rule, bench: Bench) -> Result:
+def run_parts(rule: Rule, run: TargetRun) -> Result:
     """The result of a rule: the first of its parts that does not pass, or the last."""
     for part in range(rule.parts):
-        result = run_rule(rule, bench, part)
+        result = run_rule(rule, run, part)
         if result.outcome is not Outcome.PASSED:
             break
     return result
@@ -42,8 +42,8 @@ def summary(result: Result) -> list[str]:
 
 
 @contextmanager
-def confined(mutant: Mutant) -> Iterator[Bench]:
-    """A bench for the mutant; afterwards its target is disposed of and the process restored."""
+def confined(mutant: Mutant) -> Iterator[TargetRun]:
+    """A run for the mutant; afterwards its target is disposed of and the process restored."""
     environment, root = dict(os.environ), logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
@@ -52,11 +52,11 @@ def confined(mutant: Mutant) -> Iterator[Bench]:
     try:
         with scratch_folder():
             target.prepare()
-            bench = Bench(target)
+            run = TargetRun(target)
             try:
-                yield bench
+                yield run
             finally:
-                bench.close()
+                run.close()
                 target.dispose()
     finally:
         for thread in set(threading.enumerate()) - threads:

@@ -10,7 +10,7 @@ from mutants import mutants as all_mutants
 from mutants.run import run_parts, scratch_folder
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Result
 
 
@@ -21,18 +21,18 @@ def mutants() -> list[Mutant]:
 
 def convict(mutant: Mutant, seed: int = 0) -> Result:
     """What becomes of the rule that the mutant breaks."""
-    with benched(mutant.target(), seed) as bench:
-        return run_parts(catalogue()[mutant.rule], bench)
+    with benched(mutant.target(), seed) as run:
+        return run_parts(catalogue()[mutant.rule], run)
 
 
 @contextmanager
-def benched(target: BackendTarget, seed: int = 0) -> Iterator[Bench]:
-    """A bench on a target that is prepared before and disposed of afterwards."""
+def benched(target: BackendTarget, seed: int = 0) -> Iterator[TargetRun]:
+    """A run on a target that is prepared before and disposed of afterwards."""
     with scratch_folder():
         target.prepare()
-        bench = Bench(target, seed=seed)
+        run = TargetRun(target, seed=seed)
         try:
-            yield bench
+            yield run
         finally:
-            bench.close()
+            run.close()
             target.dispose()

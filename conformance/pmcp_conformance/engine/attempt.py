@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from pmcp_storage import (
     BackendError,
     OutcomeUnknownError,
 )
+
+Call = Callable[[], object]
+"""An operation with its arguments, ready to be called."""
 
 
 @dataclass(frozen=True)

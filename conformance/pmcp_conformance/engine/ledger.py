@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pmcp_conformance.engine.target_run import close_quietly
-from pmcp_conformance.engine.watchdog import Hang, Watch, WatchedBackend
+from pmcp_conformance.engine.watchdog import Hang, Watchdog, WatchedBackend, close_quietly
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import CorruptRecordError, StorageBackend
 
@@ -35,17 +34,17 @@ def read_ledger(ledger: Path) -> dict[str, list[str]]:
 
 def sweep(target: BackendTarget, owners: list[str]) -> list[str]:
     """Remove whatever these owners still have; return a line for each that had something."""
-    watch = Watch(target.answer_within)
+    watchdog = Watchdog(target.answer_within)
     try:
-        return watch.carry_out(partial(_sweep, target, owners, watch))
+        return watchdog.carry_out(partial(_sweep, target, owners, watchdog))
     except Hang as hang:
         told = f"{hang.expected}, {hang.observed}"
         return [f"{target.name}: could not be searched for leftovers: expected {told}"]
 
 
-def _sweep(target: BackendTarget, owners: list[str], watch: Watch) -> list[str]:
+def _sweep(target: BackendTarget, owners: list[str], watchdog: Watchdog) -> list[str]:
     try:
-        handle: Any = WatchedBackend(watch.call("open", target.handle), watch)
+        handle: Any = WatchedBackend(watchdog.call("open", target.handle), watchdog)
     except Exception as error:
         return [f"{target.name}: could not be opened to look for leftovers: {error}"]
     try:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.watchdog import Watch
+from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
 
 _SHOWN = 16
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 @dataclass
-class Trace:
+class Recording:
     """The operations of one rule in the order of their return, as lines of a script."""
 
-    watch: Watch
+    watch: Watchdog
     owners: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
@@ -77,49 +77,51 @@ def record_text(record: TaskRecord) -> str:
     return f"record({', '.join(parts)})"
 
 
-class TracedBackend:
+class RecordedBackend:
     """A backend's handle under the eyes of the kit: the same operations, each of them noted."""
 
-    def __init__(self, backend: StorageBackend, trace: Trace, name: str) -> None:
-        self.untraced = backend
+    def __init__(self, backend: StorageBackend, trace: Recording, name: str) -> None:
+        self.unrecorded = backend
         self._trace = trace
         self._name = name
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        call = self.untraced.get
+        call = self.unrecorded.get
         return self._noted("get", lambda: call(owner_id, task_id), owner_id, task_id)
 
     def create(self, record: TaskRecord) -> int:
-        return self._noted("create", lambda: self.untraced.create(record), record)
+        return self._noted("create", lambda: self.unrecorded.create(record), record)
 
     def put(self, record: TaskRecord) -> int:
-        return self._noted("put", lambda: self.untraced.put(record), record)
+        return self._noted("put", lambda: self.unrecorded.put(record), record)
 
     def put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        call = self.untraced.put_if_version
+        call = self.unrecorded.put_if_version
         arguments = (record, expected_version)
         return self._noted("put_if_version", lambda: call(*arguments), *arguments)
 
     def delete(self, owner_id: str, task_id: str) -> bool:
-        call = self.untraced.delete
+        call = self.unrecorded.delete
         return self._noted("delete", lambda: call(owner_id, task_id), owner_id, task_id)
 
     def list_by_owner(
         self, owner_id: str, *, limit: int = 100, after: str | None = None
     ) -> list[VersionedRecord]:
-        call = self.untraced.list_by_owner
+        call = self.unrecorded.list_by_owner
         options = Named(limit=limit, after=after)
         return self._noted(
             "list_by_owner", lambda: call(owner_id, limit=limit, after=after), owner_id, options
         )
 
     def iter_by_owner(self, owner_id: str) -> Iterator[VersionedRecord]:
-        return self._noted("iter_by_owner", lambda: self.untraced.iter_by_owner(owner_id), owner_id)
+        return self._noted(
+            "iter_by_owner", lambda: self.unrecorded.iter_by_owner(owner_id), owner_id
+        )
 
     def count_by_owner(
         self, owner_id: str, *, live_at: datetime | None = None, at_most: int | None = None
     ) -> int:
-        call = self.untraced.count_by_owner
+        call = self.unrecorded.count_by_owner
         options = Named(live_at=live_at, at_most=at_most)
         return self._noted(
             "count_by_owner",
@@ -129,10 +131,10 @@ class TracedBackend:
         )
 
     def cleanup_expired(self) -> int:
-        return self._noted("cleanup_expired", self.untraced.cleanup_expired)
+        return self._noted("cleanup_expired", self.unrecorded.cleanup_expired)
 
     def close(self) -> None:
-        self._noted("close", self.untraced.close)
+        self._noted("close", self.unrecorded.close)
 
     def _noted(self, operation: str, call: Callable[[], T], *arguments: Any) -> T:
         try:

@@ -1,21 +1,22 @@
 """What the rules share while they run against one target in one process.
 
-A handle that is opened once and replaced when a rule may have spoilt it, and the book of the
-owners used: each is looked at once more at the end, since a kit that leaves records behind
-cannot be let into a shared table.
+A handle that is opened once and replaced when a rule may have left it unsound, and the owners used:
+each is looked at once more at the end (`ledger`), since a kit that leaves records behind cannot be
+let into a shared table.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from pmcp_conformance.engine.ledger import sweep, write_ledger
-from pmcp_conformance.engine.watchdog import Hang, Watch
-from pmcp_conformance.processes.fork_server import Nursery
+from pmcp_conformance.engine.watchdog import Hang, Watchdog, close_quietly
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend, StorageError
 
@@ -23,8 +24,21 @@ _NO_WAITING = 0.001
 """Seconds; a round trip to another process takes no less."""
 
 
-class Bench:
-    """The state of a run against `target` in this process."""
+class Closable(Protocol):
+    """What is used by several rules and closed at the end of the run."""
+
+    def close(self) -> None: ...
+
+
+Shared = TypeVar("Shared", bound=Closable)
+
+
+class TargetRun:
+    """The state of a run against `target` in this process.
+
+    `ledger` is the file in which owners are noted, where a crash of this process is to be cleaned
+    up by another; `seed` is what random choices depend on.
+    """
 
     def __init__(self, target: BackendTarget, ledger: Path | None = None, seed: int = 0) -> None:
         self.target = target
@@ -34,7 +48,7 @@ class Bench:
         """The rules in which an operation did not return."""
         self._ledger = ledger
         self._handle: StorageBackend | None = None
-        self._nursery: Nursery | None = None
+        self._shared: dict[type, Any] = {}
         self._latency: float | None = None
 
     def handle(self) -> StorageBackend:
@@ -53,18 +67,19 @@ class Bench:
         """Leave the shared handle as it is, for closing it would hang."""
         self._handle = None
 
-    def nursery(self) -> Nursery:
-        """The interpreter that forks other processes for rules."""
-        if self._nursery is None:
-            self._nursery = Nursery(self.target, self.handle())
-        return self._nursery
+    def shared(self, kind: type[Shared], make: Callable[[], Shared]) -> Shared:
+        """What the rules share besides the handle, one of each kind, made when first asked for."""
+        if kind not in self._shared:
+            self._shared[kind] = make()
+        found: Shared = self._shared[kind]
+        return found
 
     @property
     def latency(self) -> float:
         """How many seconds an operation waits for the storage; 0 where that is next to nothing."""
         if self._latency is None:
             owner_id = self.new_owner()
-            self._latency = min(timed(self.handle(), owner_id) for _ in range(3))
+            self._latency = min(_seconds_of_a_get(self.handle(), owner_id) for _ in range(3))
         return self._latency if self._latency >= _NO_WAITING else 0.0
 
     def new_owner(self, form: str = "{}") -> str:
@@ -88,23 +103,16 @@ class Bench:
         return left
 
     def close(self) -> None:
-        """Close the shared handle and end the other processes."""
-        watch = Watch(self.target.answer_within)
+        """Close the shared handle and whatever else the rules shared."""
+        watchdog = Watchdog(self.target.answer_within)
         with suppress(Hang):
-            watch.carry_out(partial(watch.call, "close", self.discard_handle))
-        if self._nursery is not None:
-            self._nursery.close()
+            watchdog.carry_out(partial(watchdog.call, "close", self.discard_handle))
+        for shared in self._shared.values():
+            shared.close()
 
 
-def timed(handle: StorageBackend, owner_id: str) -> float:
-    """The seconds that reading an absent key takes."""
+def _seconds_of_a_get(handle: StorageBackend, owner_id: str) -> float:
     begun = time.perf_counter()
     with suppress(StorageError):
         handle.get(owner_id, "task")
     return time.perf_counter() - begun
-
-
-def close_quietly(handle: StorageBackend) -> None:
-    """Close a handle whose errors no longer matter: the rules on closing judge them."""
-    with suppress(Exception):
-        handle.close()

@@ -41,7 +41,7 @@ class Abandoned(BaseException):
     """Ends the threads of a rule that hangs, at their next operation."""
 
 
-class Watch:
+class Watchdog:
     """The operations of a rule that are under way, in all of its threads.
 
     An operation hangs if it takes longer than twice `answer_within` seconds and one more, which
@@ -144,7 +144,7 @@ def whereabouts(frame: FrameType | None) -> str:
 class WatchedBackend:
     """A handle whose operations are watched and not noted."""
 
-    def __init__(self, handle: StorageBackend, watch: Watch) -> None:
+    def __init__(self, handle: StorageBackend, watch: Watchdog) -> None:
         self._handle = handle
         self._watch = watch
 
@@ -164,3 +164,9 @@ def started(task: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def close_quietly(handle: StorageBackend) -> None:
+    """Close a handle whose errors no longer matter: the rules on closing judge them."""
+    with suppress(Exception):
+        handle.close()

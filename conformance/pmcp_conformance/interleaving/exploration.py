@@ -8,7 +8,8 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from pmcp_conformance.engine.attempt import Attempt
+from pmcp_conformance.engine.attempt import Attempt, Call
+from pmcp_conformance.engine.pacing import deadline_in, numbers, storage_latency
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.two_calls import Meeting, interrupted
@@ -24,8 +25,6 @@ come about equally far, and the rest any."""
 _SECONDS = 0.4
 """For all orders of a pair, where an operation takes milliseconds."""
 
-Call = Callable[[], object]
-
 Pair = Callable[[str], Sequence[Call]]
 """Makes two calls on the key that it is given."""
 
@@ -39,9 +38,9 @@ def at_each_place(trial: Trial, try_at: Callable[[Place], object], *, within: fl
 
     Where something else than Python code decides, this shows nothing.
     """
-    until = trial.soon(within)
+    until = deadline_in(trial, within)
     for kind in Kind:
-        for number in trial.numbers(_MOST_PLACES, until=until):
+        for number in numbers(_MOST_PLACES, until=until):
             if not try_at(Place(number, kind)):
                 break
 
@@ -76,9 +75,9 @@ def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
     where it was seen to hold one are tried last.
     """
     meetings = crossed(trial, pair, check, NOWHERE)
-    until = trial.soon(_SECONDS)
-    orders = overlaps(meetings, Random(trial.seed_number))
-    for number in trial.numbers(min(len(orders), _MOST_OVERLAPS), until=until):
+    until = deadline_in(trial, _SECONDS)
+    orders = overlaps(meetings, Random(trial.seed))
+    for number in numbers(min(len(orders), _MOST_OVERLAPS), until=until):
         order = orders[number - 1]
         key = f"crossed at {order.at} until {order.until}"
         meeting, attempts = cross(trial, pair(key), order.at, order.until)
@@ -128,7 +127,9 @@ def cross(
     A second call for which the first had too few places follows it."""
     attempts: dict[int, Attempt] = {}
     first, second = [partial(note, attempts, number, call) for number, call in enumerate(calls)]
-    meeting = interrupted(trial.backend.untraced, first, second, at, until, trial.latency)
+    meeting = interrupted(
+        trial.backend.unrecorded, first, second, at, until, storage_latency(trial)
+    )
     if 1 not in attempts:
         second()
     return meeting, [attempts[0], attempts[1]]

@@ -26,21 +26,6 @@ while os.getppid() == parent and time.monotonic() < end:
 """
 
 
-_MOST_CROWDED = 5.0
-"""Times as long, at most: nobody waits for ever because of a figure that the system reports."""
-
-
-def crowding() -> float:
-    """How many times as long as on an idle machine things take on this one, from 1 to 5: by how
-    many processes have shared a processor in the last minute; 1 where the system does not tell.
-    """
-    try:
-        load = os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return 1.0
-    return min(max(load / (os.cpu_count() or 1), 1.0), _MOST_CROWDED)
-
-
 @contextmanager
 def busy() -> Iterator[None]:
     """Keep every processor of this machine busy, in processes that end with this one."""

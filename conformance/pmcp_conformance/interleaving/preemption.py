@@ -16,6 +16,8 @@ from random import Random
 from types import FrameType
 from typing import Any
 
+from pmcp_conformance.engine.pacing import is_fast
+from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.backend_code import backend_files
 from pmcp_storage import StorageBackend
 
@@ -30,7 +32,17 @@ _LONG = 0.0002
 
 
 @contextmanager
-def preempted(backend: StorageBackend, seed: int) -> Iterator[None]:
+def preempted(trial: Trial, seed: int) -> Iterator[None]:
+    """Make races in the backend's own code likely, where nothing else makes it wait."""
+    if is_fast(trial):
+        with preempted_backend(trial.backend.unrecorded, trial.seed * 1_000_000 + seed):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def preempted_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
     """Let threads started in here, and the calling one, yield at lines of the backend's code.
 
     A tracer that is there already, such as a debugger's or a coverage tool's, is left alone, and

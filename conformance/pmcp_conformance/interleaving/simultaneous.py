@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.watchdog import Watch, started
+from pmcp_conformance.engine.watchdog import Watchdog, started
 
 
-def together(watch: Watch, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
+def together(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
     """Let all calls begin at the same time, each in a thread; what each came to."""
     barrier = threading.Barrier(len(calls))
     attempts: list[Attempt] = [Attempt()] * len(calls)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.interleaving.backend_code import backend_files
 from pmcp_conformance.interleaving.yield_points import NOWHERE, Place, Spot, Stop, visited, walked
 from pmcp_storage import StorageBackend
@@ -22,8 +23,6 @@ _LOOKS = 60
 _ASLEEP = 3
 """Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
 that the other one holds; more where the storage itself lets its callers wait."""
-
-Call = Callable[[], object]
 
 
 class Meeting(NamedTuple):

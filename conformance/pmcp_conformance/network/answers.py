@@ -6,8 +6,8 @@ from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.cases import Case
-from pmcp_conformance.network.connections import another, stored
+from pmcp_conformance.network.cases import Case, another
+from pmcp_conformance.network.connections import stored
 from pmcp_conformance.network.operations import Read, Write, same_error
 from pmcp_storage import (
     BackendError,
@@ -33,7 +33,7 @@ def demand(case: Case, holds: object, expected: str, held: str) -> None:
     """Raise a Violation that tells the case's story, unless `holds`."""
     if not holds:
         told = f"it {case.attempt}{held}"
-        raise Violation(f"{case} {expected}", told, case.trace.shown())
+        raise Violation(f"{case} {expected}", told, case.recording.shown())
 
 
 def agrees(trial: Trial, case: Case) -> None:
@@ -77,7 +77,7 @@ def write_agrees(trial: Trial, case: Case) -> None:
     expected = f"{success_text(write)}, raises OutcomeUnknownError having written at most once, "
     expected += "or raises another BackendError having written nothing"
     demand(case, holds, expected, f"; the storage holds {stored_text(write, found)}")
-    listed = trial.backend.untraced.list_by_owner(write.key[0])
+    listed = trial.backend.unrecorded.list_by_owner(write.key[0])
     agree = listed == ([] if found is None else [found])
     held = f"; get finds {stored_text(write, found)}, the listing has {len(listed)} entries"
     demand(case, agree, "leaves get and the listing in agreement", held)

@@ -8,13 +8,19 @@ from functools import partial
 from typing import NamedTuple
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.recording import Trace
+from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.network import faults
-from pmcp_conformance.network.connections import NoAnswer, Route, another, at_once
+from pmcp_conformance.network.connections import NoAnswer, Route, at_once
 from pmcp_conformance.network.faults import Fault, Script
-from pmcp_conformance.network.operations import Maker, Operation, Read, Write, same_error
+from pmcp_conformance.network.operations import (
+    Maker,
+    Operation,
+    Read,
+    Write,
+    same_error,
+)
 from pmcp_storage import VersionedRecord
 
 _TRIES = 3
@@ -58,7 +64,7 @@ class Case:
     attempt: Attempt = field(default_factory=Attempt)
     afterwards: Attempt | None = None
     """What a further call came to, through the same handle and with the way mended."""
-    trace: Trace = field(init=False)
+    trace: Recording = field(init=False)
     interfered: VersionedRecord | None = None
     """What somebody else has written meanwhile."""
     applied_before: bool = False
@@ -72,7 +78,7 @@ class Case:
     def run(self, trial: Trial) -> None:
         """Carry the operation out under the fault, and use the handle again if that may tell."""
         with Route(trial) as route:
-            self.trace = route.trace
+            self.recording = route.recording
             if isinstance(self.operation, Read) and self.operation.overwrite is not None:
                 route.call(self.operation.run)
                 self.operation.overwrite(another(trial, self))
@@ -97,7 +103,7 @@ class Case:
 
     def _strike(self, route: Route) -> None:
         exchange = route.proxy.struck[0]
-        route.trace.lines.append(f"# exchange {exchange}: {self.fault}")
+        route.recording.lines.append(f"# exchange {exchange}: {self.fault}")
         if self.meanwhile is not None:
             self.meanwhile(self)
 
@@ -150,3 +156,8 @@ def run_cases(trial: Trial, cases: Sequence[Case]) -> list[Case]:
     ordered = sorted(cases, key=lambda case: (case.fault not in faults.WAITING, not case.lasts))
     at_once([partial(case.run, trial) for case in ordered])
     return ordered
+
+
+def another(trial: Trial, case: Case) -> RecordedBackend:
+    """A handle of somebody else's, which no fault touches, noted in the case's story."""
+    return RecordedBackend(trial.backend.unrecorded, case.recording, "another")

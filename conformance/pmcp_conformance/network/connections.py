@@ -15,13 +15,11 @@ from functools import partial
 from typing import Self, TypeVar
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.recording import Trace, TracedBackend
-from pmcp_conformance.engine.target_run import close_quietly
+from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.watchdog import started
+from pmcp_conformance.engine.watchdog import close_quietly, started
 from pmcp_conformance.network import faults
-from pmcp_conformance.network.cases import Case
-from pmcp_conformance.network.operations import Call, Operation, Write
+from pmcp_conformance.network.operations import HandleCall, Operation, Write
 from pmcp_conformance.network.proxy import Proxy
 from pmcp_storage import BackendError, NotFoundError, VersionedRecord
 
@@ -46,10 +44,10 @@ class Route:
     """A handle that reaches the storage through a proxy of its own; `trace` is its story."""
 
     def __init__(self, trial: Trial) -> None:
-        self.trace = Trace(trial.watch, owners=trial.trace.owners)
-        self.proxy = Proxy(trial.target.address(), trial.seed_number)
+        self.recording = Recording(trial.watchdog, owners=trial.recording.owners)
+        self.proxy = Proxy(trial.target.address(), trial.seed)
         self._target = trial.target
-        self._handle: TracedBackend | None = None
+        self._handle: RecordedBackend | None = None
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -61,16 +59,18 @@ class Route:
         for thread in self._threads:
             thread.join(_GRACE)
         if self._handle is not None:
-            close_quietly(self._handle.untraced)
+            close_quietly(self._handle.unrecorded)
 
-    def handle(self) -> TracedBackend:
+    def handle(self) -> RecordedBackend:
         """The handle, opened when it is first asked for."""
         if self._handle is None:
             handle = self._target.handle("open_at", *self.proxy.address)
-            self._handle = TracedBackend(handle, self.trace, "handle")
+            self._handle = RecordedBackend(handle, self.recording, "handle")
         return self._handle
 
-    def call(self, operation: Call, meanwhile: Callable[[], object] = lambda: None) -> Attempt:
+    def call(
+        self, operation: HandleCall, meanwhile: Callable[[], object] = lambda: None
+    ) -> Attempt:
         """What an operation comes to within the time that the target declares.
 
         `meanwhile` is called while it runs. An error of opening the handle is the operation's.
@@ -83,7 +83,7 @@ class Route:
         if attempts:
             return attempts[0]
         within = f"no answer within {self._target.answer_within:g} s"
-        self.trace.lines.append(f"# {within}")
+        self.recording.lines.append(f"# {within}")
         return Attempt(error=NoAnswer(within))
 
     def begin(self, operation: Operation) -> None:
@@ -94,13 +94,13 @@ class Route:
 
     def mend(self) -> None:
         """Let everything pass again, and wait for the calls that are still under way."""
-        self.trace.lines.append("# the storage is back")
+        self.recording.lines.append("# the storage is back")
         self.proxy.mend()
         deadline = time.monotonic() + self._target.answer_within
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def settled(self, operation: Call) -> Attempt:
+    def settled(self, operation: HandleCall) -> Attempt:
         """What an operation comes to as soon as it is answered; some handles need a moment.
 
         A BackendError, if it is not within the time that the target declares.
@@ -113,7 +113,7 @@ class Route:
                 return attempt
             time.sleep(_PAUSE)
 
-    def _run(self, operation: Call, attempts: list[Attempt]) -> None:
+    def _run(self, operation: HandleCall, attempts: list[Attempt]) -> None:
         try:
             attempts.append(Attempt(operation(self.handle())))
         except Exception as error:
@@ -126,14 +126,9 @@ def at_once(jobs: Iterable[Callable[[], T]], width: int = AT_ONCE) -> list[T]:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
-def another(trial: Trial, case: Case) -> TracedBackend:
-    """A handle of somebody else's, which no fault touches, noted in the case's story."""
-    return TracedBackend(trial.backend.untraced, case.trace, "another")
-
-
 def stored(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
     """What a handle finds that no fault touches."""
     try:
-        return trial.backend.untraced.get(*key)
+        return trial.backend.unrecorded.get(*key)
     except NotFoundError:
         return None

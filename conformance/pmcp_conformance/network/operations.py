@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from pmcp_conformance.engine.recording import TracedBackend
+from pmcp_conformance.engine.expectations import expect_returns, premise
+from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     AlreadyExistsError,
@@ -27,7 +28,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NEVER_REACHED = 99
 """A version at which no key of these rules ever stands."""
 
-Call = Callable[[TracedBackend], object]
+HandleCall = Callable[[RecordedBackend], object]
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,15 @@ class Read:
     """An operation that changes nothing, and its right answer."""
 
     name: str
-    run: Call
+    run: HandleCall
     right: object
     other: Read | None = None
     """The same of another owner, which has another answer."""
-    overwrite: Call | None = None
+    overwrite: HandleCall | None = None
     """What somebody else writes after the handle has read before; the right answer tells it."""
 
     @property
-    def following(self) -> Call | None:
+    def following(self) -> HandleCall | None:
         """The other read."""
         return None if self.other is None else self.other.run
 
@@ -53,16 +54,16 @@ class Write:
     """An operation that changes a key, which stands at `former` (None: absent) before it."""
 
     name: str
-    run: Call
+    run: HandleCall
     key: tuple[str, str]
     former: VersionedRecord | None
     record: TaskRecord | None
     """What it writes; None for a delete."""
-    following: Call
+    following: HandleCall
     """A put_if_version of the same key that is always refused."""
     refusal: StorageError | None = None
     """What it is told, if its condition does not hold."""
-    before: Call | None = None
+    before: HandleCall | None = None
     """What the same handle has done before it."""
 
     @property
@@ -83,9 +84,9 @@ Maker = Callable[[Trial], Operation]
 
 def _write(name: str, present: bool, trial: Trial) -> Write:
     owner = trial.owner()
-    former = VersionedRecord(trial.seed(owner), 1) if present else None
+    former = VersionedRecord(trial.store_record(owner), 1) if present else None
     record, unwanted = trial.record(owner), trial.record(owner)
-    calls: dict[str, Call] = {
+    calls: dict[str, HandleCall] = {
         "create": lambda handle: handle.create(record),
         "put": lambda handle: handle.put(record),
         "put_if_version": lambda handle: handle.put_if_version(record, 1),
@@ -99,7 +100,7 @@ def _write(name: str, present: bool, trial: Trial) -> Write:
     return Write(told, calls[name], (owner, "task"), former, written, following)
 
 
-def put_nowhere(record: TaskRecord, handle: TracedBackend) -> int:
+def put_nowhere(record: TaskRecord, handle: RecordedBackend) -> int:
     """A put_if_version that is always refused."""
     return handle.put_if_version(record, _NEVER_REACHED)
 
@@ -113,23 +114,23 @@ WRITES: tuple[Callable[[Trial], Write], ...] = (CREATE, PUT_NEW, PUT, SWAP, DELE
 def _overtaken(trial: Trial) -> Write:
     write = SWAP(trial)
     record = trial.record(*write.key)
-    with trial.premise("CAS-1"):
-        trial.returns(2, trial.backend.put_if_version, record, 1)
+    with premise("CAS-1"):
+        expect_returns(2, trial.backend.put_if_version, record, 1)
     return _refused(write, "put_if_version of a former version", VersionedRecord(record, 2))
 
 
 def _deleted(trial: Trial) -> Write:
     write = SWAP(trial)
-    with trial.premise("DEL-1"):
-        trial.returns(True, trial.backend.delete, *write.key)
+    with premise("DEL-1"):
+        expect_returns(True, trial.backend.delete, *write.key)
     return _refused(write, "put_if_version of a deleted key", None)
 
 
 def _present(trial: Trial) -> Write:
     write = CREATE(trial)
     record = trial.record(*write.key)
-    with trial.premise("CRE-1"):
-        trial.returns(1, trial.backend.create, record)
+    with premise("CRE-1"):
+        expect_returns(1, trial.backend.create, record)
     return _refused(write, "create of a present key", VersionedRecord(record, 1))
 
 
@@ -176,7 +177,7 @@ def same_error(error: Exception | None, expected: StorageError | None) -> bool:
     return type(error) is type(expected) and vars(error) == vars(expected)
 
 
-def _reading(owner: str, limit: int) -> dict[str, Call]:
+def _reading(owner: str, limit: int) -> dict[str, HandleCall]:
     return {
         "get": lambda handle: handle.get(owner, "000"),
         "list_by_owner": lambda handle: handle.list_by_owner(owner, limit=limit),
@@ -194,13 +195,13 @@ def reads(trial: Trial, count: int, size: int = 0) -> list[Maker]:
     owner, another = trial.owner(), trial.owner()
     for number in range(count):
         if size:
-            with trial.premise("VAL-8"):
+            with premise("VAL-8"):
                 trial.backend.create(trial.sized(owner, f"{number:03}", size))
         else:
-            trial.seed(owner, f"{number:03}")
+            trial.store_record(owner, f"{number:03}")
     for task_id in ("000", "other"):
-        trial.seed(another, task_id)
-    with trial.premise("LIST-10"):
+        trial.store_record(another, task_id)
+    with premise("LIST-10"):
         others = {
             name: Read(name, call, call(trial.backend))
             for name, call in _reading(another, 3).items()
@@ -219,12 +220,12 @@ def overwritten_reads(trial: Trial) -> list[Read]:
 
 def _overwritten_read(trial: Trial, name: str) -> Read:
     owner = trial.owner()
-    trial.seed(owner, "000")
+    trial.store_record(owner, "000")
     record, added = trial.record(owner, "000"), trial.record(owner, "001")
     entries = [VersionedRecord(added, 1), VersionedRecord(record, 2)]
     right = entries[1] if name == "get" else 2 if name.startswith("count") else entries
 
-    def overwrite(handle: TracedBackend) -> None:
+    def overwrite(handle: RecordedBackend) -> None:
         handle.put_if_version(record, 1)
         handle.create(added)
 

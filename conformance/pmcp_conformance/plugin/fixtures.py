@@ -1,4 +1,4 @@
-"""The fixtures for an author's own tests: a target, and a workbench of the kind that rules have."""
+"""The fixtures for an author's own tests: a target, and a trial like that of a rule."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.target import BackendTarget
 
 
 @pytest.fixture
-def pmcp_target(pmcp_bench: Bench) -> BackendTarget:
+def pmcp_target(pmcp_target_run: TargetRun) -> BackendTarget:
     """Each of the run's targets in turn."""
-    return pmcp_bench.target
+    return pmcp_target_run.target
 
 
 @pytest.fixture
-def pmcp_trial(pmcp_bench: Bench) -> Iterator[Trial]:
+def pmcp_trial(pmcp_target_run: TargetRun) -> Iterator[Trial]:
     """Owners that nobody else uses, records, a traced handle, assertions; cleaned up at the end."""
-    trial = Trial(pmcp_bench)
+    trial = Trial(pmcp_target_run)
     try:
         yield trial
     finally:
-        trial.end(spoilt=False)
+        trial.end(passed=True)

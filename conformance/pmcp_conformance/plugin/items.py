@@ -15,7 +15,7 @@ import pytest
 
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.known_failures import KnownFailures
 from pmcp_conformance.report.results import Outcome, Result
 from pmcp_conformance.report.text import failure_text
@@ -32,7 +32,7 @@ class RuleBroken(Exception):  # noqa: N818 - how an item tells pytest of a resul
 class TargetCollector(pytest.Collector):
     """The rules of one target."""
 
-    bench: Bench
+    run: TargetRun
     unavailable: str | None
     command: str
     known: KnownFailures
@@ -61,7 +61,7 @@ class RuleItem(pytest.Item):
                 parent.name, self.rule.id, Outcome.NOT_RUN, self.part, parent.unavailable
             )
         else:
-            self.result = self._expected(run_rule(self.rule, parent.bench, self.part), parent)
+            self.result = self._expected(run_rule(self.rule, parent.run, self.part), parent)
         outcome = self.result.outcome
         if self.result.known:
             pytest.xfail(f"{self.result.known}: {self.result.reason}")
@@ -94,17 +94,17 @@ class RuleItem(pytest.Item):
 
 
 def items_of(
-    session: pytest.Session, bench: Bench, unavailable: str | None, known: KnownFailures
+    session: pytest.Session, run: TargetRun, unavailable: str | None, known: KnownFailures
 ) -> list[pytest.Item]:
     """The rules of this target as items of the session."""
-    name = bench.target.name
+    name = run.target.name
     collector: TargetCollector = TargetCollector.from_parent(session, name=name, nodeid=name)
-    collector.bench = bench
+    collector.run = run
     collector.unavailable = unavailable
     collector.known = known
     named = session.config.getoption("pmcp_backends")
     options = "".join(f" --pmcp-backend {shlex.quote(backend)}" for backend in named)
-    seed = f" --pmcp-seed {bench.seed}" if bench.seed else ""
+    seed = f" --pmcp-seed {run.seed}" if run.seed else ""
     collector.command = f"pytest -p pmcp_conformance{options}{seed}"
     return list(collector.collect())
 

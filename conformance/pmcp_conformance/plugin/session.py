@@ -18,7 +18,7 @@ import pytest
 
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.ledger import read_ledger, sweep
-from pmcp_conformance.engine.target_run import Bench
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.plugin.discovery import find_targets, no_target
 from pmcp_conformance.plugin.items import attach_result, items_of, result_of
 from pmcp_conformance.report.known_failures import KnownFailures, KnownFailuresError
@@ -36,7 +36,7 @@ class ContractSession:
         self.config = config
         self.targets: dict[str, BackendTarget] = {}
         self.unavailable: dict[str, str | None] = {}
-        self.benches: dict[str, Bench] = {}
+        self.runs: dict[str, TargetRun] = {}
         self.report = RunReport({})
         self._runs_contract = False
         self._selected: list[str] = []
@@ -66,8 +66,8 @@ class ContractSession:
         elif not self.config.option.collectonly:
             self._prepare()
         ledger = self._ledger()
-        self.benches = {
-            name: Bench(target, ledger, self.config.getoption("pmcp_seed"))
+        self.runs = {
+            name: TargetRun(target, ledger, self.config.getoption("pmcp_seed"))
             for name, target in self.targets.items()
         }
 
@@ -144,20 +144,20 @@ class ContractSession:
     ) -> None:
         if not self._runs_contract:
             return
-        for name, bench in self.benches.items():
+        for name, run in self.runs.items():
             items += [
                 item
-                for item in items_of(session, bench, self.unavailable.get(name), self.report.known)
+                for item in items_of(session, run, self.unavailable.get(name), self.report.known)
                 if not self._selected
                 or {name, item.nodeid, item.nodeid.partition("[")[0]} & set(self._selected)
             ]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        if "pmcp_bench" in metafunc.fixturenames:
+        if "pmcp_target_run" in metafunc.fixturenames:
             if not self.targets:
                 raise pytest.UsageError(no_target(self.config))
-            benches, names = self.benches.values(), list(self.benches)
-            metafunc.parametrize("pmcp_bench", benches, ids=names)
+            runs, names = list(self.runs.values()), list(self.runs)
+            metafunc.parametrize("pmcp_target_run", runs, ids=names)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -190,7 +190,7 @@ class ContractSession:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
         yield
-        left = [line for bench in self.benches.values() for line in bench.finish()]
+        left = [line for run in self.runs.values() for line in run.finish()]
         if self._is_worker:
             self.config.workeroutput["pmcp_left"] = left  # type: ignore[attr-defined]
             return

@@ -10,7 +10,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pmcp_conformance.engine.watchdog import Watch
+from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.interleaving.two_calls import fell_asleep
 from pmcp_conformance.interleaving.yield_points import Place
 
@@ -18,7 +18,7 @@ from pmcp_conformance.interleaving.yield_points import Place
 class Child:
     """A process with a handle on the target's storage, and the means to call and to kill it."""
 
-    def __init__(self, connection: Connection, watch: Watch) -> None:
+    def __init__(self, connection: Connection, watch: Watchdog) -> None:
         self._connection = connection
         self._watch = watch
         self._asked = "the start"

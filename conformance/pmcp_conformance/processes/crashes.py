@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from pmcp_conformance.engine.comparison import short
+from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.processes.child import Child
@@ -68,10 +69,8 @@ def check_survivors(trial: Trial, owner: str, plan: list[Any], heard: list[Any])
             steps = [f"{kind} step {n}: {plan[n][0]} -> {short(what)}" for kind, n, what in heard]
             raise Violation(f"{key} as acknowledged: {texts}", said(found), steps[-8:])
         go_on(trial, owner, key, states)
-    listed, written = trial.task_ids(owner), keys[::-1]
-    trial.expect(
-        listed == written, f"a listing of {written}, which were just written", short(listed)
-    )
+    listed, written = listed_ids(trial, owner), keys[::-1]
+    expect(listed == written, f"a listing of {written}, which were just written", short(listed))
 
 
 def check_agreement(trial: Trial, owner: str, ids: list[str]) -> None:
@@ -81,7 +80,7 @@ def check_agreement(trial: Trial, owner: str, ids: list[str]) -> None:
     between the first look and its end.
     """
     for _ in range(2):
-        listed = trial.task_ids(owner)
+        listed = listed_ids(trial, owner)
         got = [task_id for task_id in reversed(ids) if stored(trial, owner, task_id)]
         counted = trial.backend.count_by_owner(owner)
         if listed == got and counted == len(listed):
@@ -132,4 +131,4 @@ def go_on(trial: Trial, owner: str, key: str, states: tuple[State, State]) -> No
     expected = {1 if state is None else state[1] + 1 for state in states}
     version = trial.backend.put(trial.record(owner, key))
     told = " or ".join(map(str, sorted(expected)))
-    trial.expect(version in expected, f"put returns {told}", f"it returned {short(version)}")
+    expect(version in expected, f"put returns {told}", f"it returned {short(version)}")

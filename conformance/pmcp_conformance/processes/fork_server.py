@@ -20,7 +20,8 @@ import time
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
-from pmcp_conformance.engine.watchdog import Watch
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.child_main import Servant
 from pmcp_conformance.processes.origin import Origin
@@ -30,7 +31,15 @@ from pmcp_storage import StorageBackend
 _START_WITHIN = 60.0
 
 
-class Nursery:
+def start_child(trial: Trial) -> Child:
+    """Another process with a handle on the same storage, ended with the trial."""
+    server = trial.run.shared(ForkServer, lambda: ForkServer(trial.target, trial.run.handle()))
+    child = server.child(trial.watchdog)
+    trial.attach(child)
+    return child
+
+
+class ForkServer:
     """The interpreter that forks children; started with the first child that is asked for."""
 
     def __init__(self, target: BackendTarget, handle: StorageBackend) -> None:
@@ -38,7 +47,7 @@ class Nursery:
         self._folder = tempfile.TemporaryDirectory(prefix="pmcp-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def child(self, watch: Watch) -> Child:
+    def child(self, watch: Watchdog) -> Child:
         """Another process with a handle of its own, which it opens at its first call.
 
         The watch sees how long its answers take."""

@@ -1,0 +1,53 @@
+"""CON-3: puts share out versions."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_con.support import CONTENDERS, ROUNDS, contend, succeeded
+from pmcp_conformance.engine.attempt import Attempt, Call, explained
+from pmcp_conformance.engine.handles import contenders
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.interleaving.exploration import crossed_halfway
+
+
+@rule("CON-3")
+def puts_share_out_versions(trial: Trial) -> None:
+    """Concurrent puts of one key return versions none of which is returned twice and none of which
+    is skipped.
+    """
+    owner = trial.owner()
+    spread = contenders(trial, CONTENDERS)
+
+    def puts(key: str) -> list[Call]:
+        return [partial(handle.put, trial.record(owner, key)) for handle in spread]
+
+    def overwrites(key: str) -> list[Call]:
+        trial.store_record(owner, f"present, {key}")
+        return puts(f"present, {key}")[:2]
+
+    def check(key: str, attempts: list[Attempt]) -> None:
+        check_versions(attempts, 0, trial.backend.get(owner, key).version)
+
+    def check_present(key: str, attempts: list[Attempt]) -> None:
+        check_versions(attempts, 1, trial.backend.get(owner, f"present, {key}").version)
+
+    crossed_halfway(trial, lambda key: puts(key)[:2], check)
+    crossed_halfway(trial, overwrites, check_present)
+    for number in range(ROUNDS // 2):
+        key = f"round {number}"
+        check(key, contend(trial, number, puts(key)))
+
+
+def check_versions(attempts: list[Attempt], before: int, stored: int) -> None:
+    """Puts of a key at version `before` (0: absent) returned the next ones, in whatever order."""
+    versions = sorted(attempt.result for attempt in succeeded(attempts))
+    unknown = sum(attempt.unknown for attempt in attempts)
+    lines, written = explained(attempts), stored - before
+    if len(set(versions)) < len(versions):
+        raise Violation("each version returned once", f"versions {versions}", lines)
+    if not len(versions) <= written <= len(versions) + unknown or stored < max(versions, default=0):
+        told = f"versions {versions} after {before}, stored {stored}, {unknown} outcomes unknown"
+        raise Violation("no version skipped", told, lines)

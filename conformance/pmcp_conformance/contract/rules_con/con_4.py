@@ -1,0 +1,66 @@
+"""CON-4: one creation wins."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_con.support import (
+    CONTENDERS,
+    ROUNDS,
+    contend,
+    exactly_one,
+    holds_a_winner,
+    succeeded,
+)
+from pmcp_conformance.engine.attempt import Attempt, Call
+from pmcp_conformance.engine.handles import contenders
+from pmcp_conformance.engine.pacing import is_fast
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_storage import (
+    AlreadyExistsError,
+    StorageBackend,
+)
+
+
+@rule("CON-4")
+def one_creation_wins(trial: Trial) -> None:
+    """Of many concurrent creations of one key exactly one succeeds."""
+    spread = contenders(trial, CONTENDERS)
+
+    def creates(key: str) -> list[partial[int]]:
+        owner = trial.owner()  # a fresh one, of which the storage has not even a lock
+        return [partial(handle.create, trial.record(owner, key)) for handle in spread]
+
+    def check(_: str, attempts: list[Attempt]) -> None:
+        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
+
+    crossed_halfway(trial, lambda key: creates(key)[:2], check)
+    if is_fast(
+        trial
+    ):  # thus without a transport that may repeat a delete around another's creation
+        crossed_halfway(trial, partial(creation_and_recreation, trial, spread[0], spread[1]), check)
+    for number in range(ROUNDS):
+        calls = creates(key := f"round {number}")
+        attempts = contend(trial, number, calls)
+        check(key, attempts)
+        holds_a_winner(trial, calls, attempts, 1)
+
+
+def creation_and_recreation(
+    trial: Trial, one: StorageBackend, other: StorageBackend, key: str
+) -> list[Call]:
+    """A creation, and somebody else who deletes the owner's only record and creates it anew.
+
+    What belongs to the owner, such as a lock, may go with the record, while others wait for it.
+    """
+    owner = trial.owner()
+    trial.store_record(owner, key)
+    records = [trial.record(owner, key) for _ in range(2)]
+
+    def recreate() -> int:
+        other.delete(owner, key)
+        return other.create(records[1])
+
+    return [partial(one.create, records[0]), recreate]

@@ -1,0 +1,56 @@
+"""CON-7: records and versions belong together."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_con.support import look
+from pmcp_conformance.engine.attempt import Call, raise_unexpected
+from pmcp_conformance.engine.handles import contenders
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.preemption import preempted
+from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_storage import (
+    StorageBackend,
+)
+
+
+@rule("CON-7")
+def records_and_versions_belong_together(trial: Trial) -> None:
+    """A reader never sees a record together with another write's version."""
+    writer, reader = contenders(trial, 2)
+
+    def pair(_: str) -> list[Call]:
+        owner = trial.owner()
+        trial.store_record(owner, variables={"version": 1})
+        record = trial.record(owner, variables={"version": 2})
+        return [partial(writer.put_if_version, record, 1), partial(look, reader, owner)]
+
+    for one in (pair, lambda key: pair(key)[::-1]):
+        crossed(trial, one, lambda _, attempts: raise_unexpected(attempts))
+    look_during_writes(trial, writer, reader)
+
+
+def look_during_writes(trial: Trial, writer: StorageBackend, reader: StorageBackend) -> None:
+    """Two threads look all the time while one writes."""
+    owner = trial.owner()
+    trial.store_record(owner, variables={"version": 1})
+    done: list[bool] = []
+
+    def write() -> None:
+        try:
+            for version in range(1, 40):
+                record = trial.record(owner, variables={"version": version + 1})
+                writer.put_if_version(record, version)
+        finally:
+            done.append(True)
+
+    def read() -> None:
+        while not done:
+            look(reader, owner)
+
+    with preempted(trial, 7):
+        attempts = together(trial.watchdog, [write, read, read])
+    raise_unexpected(attempts)

@@ -1,0 +1,31 @@
+"""ERR-10: rows of another key."""
+
+from __future__ import annotations
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_err.support import corrupt
+from pmcp_conformance.engine.expectations import expect_returns
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("ERR-10", doors=("plant",))
+def rows_of_another_key(trial: Trial) -> None:
+    """A row whose JSON names another owner or task than its key is never returned as a record of
+    that key.
+    """
+    owner, other = trial.owner(), trial.owner()
+    strangers = [
+        trial.record(other),
+        trial.record(owner, "another"),
+        trial.record(other, "another"),
+    ]
+    for stranger in strangers:
+        trial.plant(owner, "task", stranger.to_json(), 1)
+        calls = [
+            lambda: trial.backend.get(owner, "task"),
+            lambda: trial.backend.list_by_owner(owner),
+            lambda: list(trial.backend.iter_by_owner(owner)),
+        ]
+        for call in calls:
+            corrupt(trial, owner, call)
+    expect_returns([], trial.backend.list_by_owner, other)

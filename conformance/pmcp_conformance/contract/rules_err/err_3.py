@@ -1,0 +1,25 @@
+"""ERR-3: corrupt rows in listings."""
+
+from __future__ import annotations
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_err.support import corrupt, planted
+from pmcp_conformance.engine.expectations import expect_listed, expect_returns
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("ERR-3", doors=("plant",))
+def corrupt_rows_in_listings(trial: Trial) -> None:
+    """Such a row makes the listing raise CorruptRecordError naming the row, rather than leave it
+    out; delete removes it.
+    """
+    owner = trial.owner()
+    sound = [trial.store_record(owner, task_id) for task_id in ("a", "z")]
+    for _ in planted(trial, owner):
+        for listing in (
+            trial.backend.list_by_owner,
+            lambda o: list(trial.backend.iter_by_owner(o)),
+        ):
+            corrupt(trial, owner, listing, owner)
+        expect_returns(True, trial.backend.delete, owner, "task")
+        expect_listed(trial, owner, *sound)

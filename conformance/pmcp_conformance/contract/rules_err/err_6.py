@@ -1,0 +1,32 @@
+"""ERR-6: the handle survives errors."""
+
+from __future__ import annotations
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_err.support import caught, failing_calls
+from pmcp_conformance.engine.expectations import (
+    expect_listed,
+    expect_returns,
+    expect_stored,
+    premise,
+)
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("ERR-6")
+def the_handle_survives_errors(trial: Trial) -> None:
+    """After an error the same handle works."""
+    owner = trial.owner()
+    trial.store_record_at(2, owner)
+    version = 2
+    for name, call in failing_calls(trial, owner).items():
+        caught(name, call)
+        version += 1
+        record = trial.record(owner)
+        expect_returns(version, trial.backend.put, record)
+        expect_stored(trial, record, version)
+        expect_listed(trial, owner, record)
+        # Back to version 2, so that each call fails in the same way.
+        with premise("DEL-1"):
+            trial.backend.delete(owner, "task")
+        trial.store_record_at(version := 2, owner)

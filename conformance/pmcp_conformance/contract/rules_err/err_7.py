@@ -1,0 +1,38 @@
+"""ERR-7: closing."""
+
+from __future__ import annotations
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_err.support import every_operation
+from pmcp_conformance.engine.expectations import expect_raises, expect_returns, expect_stored
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_storage import (
+    BackendError,
+)
+
+
+@rule("ERR-7")
+def closing(trial: Trial) -> None:
+    """close can be called twice; an operation after close raises BackendError; a second handle
+    goes on working.
+    """
+    owner = trial.owner()
+    first, second = trial.open("first"), trial.open("second")
+    record = trial.record(owner)
+    second.create(record)
+    first.list_by_owner(owner)
+    first.close()
+    first.close()
+    calls = every_operation(trial, first, owner)
+    calls["cleanup_expired"] = first.cleanup_expired
+    for name, call in calls.items():
+        try:
+            expect_raises(BackendError, call)
+        except Violation as violation:
+            expected = f"BackendError from {name} after close"
+            raise Violation(expected, violation.observed) from violation
+    expect_stored(trial, record, 1, second)
+    changed = trial.record(owner)
+    expect_returns(2, second.put_if_version, changed, 1)
+    expect_stored(trial, changed, 2, second)

@@ -1,0 +1,20 @@
+"""EXP-3: cleanup removes the expired."""
+
+from __future__ import annotations
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_exp.support import some_expired
+from pmcp_conformance.engine.expectations import expect_absent, expect_listed, expect_returns
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("EXP-3", facts=("not native_expiry",))
+def cleanup_removes_the_expired(trial: Trial) -> None:
+    """After cleanup_expired the expired records of an owner are gone."""
+    owner, other = trial.owner(), trial.owner()
+    expired = some_expired(trial, owner) + some_expired(trial, other)
+    trial.backend.cleanup_expired()
+    for record in expired:
+        expect_absent(trial, record.owner_id, record.task_id)
+    expect_listed(trial, owner)
+    expect_returns(0, trial.backend.count_by_owner, owner)

@@ -1,0 +1,56 @@
+"""EXP-4: cleanup counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
+from pmcp_conformance.engine.expectations import expect_returns, premise
+from pmcp_conformance.engine.handles import open_fresh, watched
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.interleaving.exploration import crossed
+
+
+@rule("EXP-4", facts=("not native_expiry",), doors=("open_fresh",))
+def cleanup_counts(trial: Trial) -> None:
+    """cleanup_expired returns the number of records that it removed, and 0 when called again."""
+    fresh = open_fresh(trial)
+    now = datetime.now(UTC)
+    expect_returns(0, fresh.cleanup_expired)
+    for number, lifetime in enumerate((-HOUR, -2 * HOUR, -3 * HOUR, HOUR, None)):
+        expires_at = None if lifetime is None else now + lifetime
+        fresh.create(trial.record(f"owner {number % 2}", f"t{number}", expires_at=expires_at))
+    fresh.put(trial.record("owner 0", "t0", expires_at=now - 4 * HOUR))
+    fresh.create(trial.record("owner 0", "deleted", expires_at=now - HOUR))
+    with premise("DEL-1"):
+        fresh.delete("owner 0", "deleted")
+    expect_returns(3, fresh.cleanup_expired)
+    expect_returns(0, fresh.cleanup_expired)
+    # A storage that hides what has expired may say of a delete that there was nothing.
+    for other, least in (("cleanup_expired", 2), ("delete", 1)):
+        check = partial(check_removed, least)
+        crossed(trial, partial(both_remove, trial, fresh, other), check)
+
+
+def both_remove(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> Sequence[Call]:
+    """A cleanup of two records, and somebody else who removes them or one of them."""
+    handle = watched(trial, fresh.unrecorded)
+    for task_id in ("one", "two"):
+        handle.put(trial.record(key, task_id, expires_at=past(trial, HOUR)))
+    args = (key, "one") if other == "delete" else ()
+    return handle.cleanup_expired, partial(getattr(handle, other), *args)
+
+
+def check_removed(least: int, _: str, attempts: list[Attempt]) -> None:
+    """Each of the two records counts for one of the calls."""
+    raise_unexpected(attempts)
+    told = [attempt.result for attempt in attempts]
+    failed = any(attempt.failed or attempt.unknown for attempt in attempts)
+    if not failed and not least <= sum(told) <= 2:
+        raise Violation("2 records removed in all", f"the two calls returned {told}")

@@ -1,0 +1,45 @@
+"""EXP-5: cleanup leaves the living."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_exp.support import HOUR, past, some_expired
+from pmcp_conformance.engine.expectations import (
+    expect,
+    expect_returns,
+    expect_stored,
+    listed_ids,
+    premise,
+)
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("EXP-5")
+def cleanup_leaves_the_living(trial: Trial) -> None:
+    """cleanup_expired leaves live records and records without expiry."""
+    owner = trial.owner()
+    some_expired(trial, owner)
+    skew = timedelta(seconds=trial.target.clock_skew)
+    ahead = [timedelta(minutes=1) + skew, HOUR, timedelta(days=365 * 20)]
+    instants = [datetime.now(UTC) + lifetime for lifetime in ahead]
+    living = [
+        trial.store_record(owner, f"live {number}", expires_at=instant)
+        for number, instant in enumerate([*instants, None])
+    ]
+    for task_id in ("live again", "live anew"):  # whose versions start again at that of the expired
+        trial.store_record(owner, task_id, expires_at=past(trial, HOUR))
+        with premise("DEL-1"):
+            trial.backend.delete(owner, task_id)
+    living.append(trial.store_record(owner, "live again", expires_at=None))
+    living.append(trial.record(owner, "live anew", expires_at=None))
+    with premise("PUT-7"):
+        expect_returns(1, trial.backend.put, living[-1])
+    for _ in range(2):
+        trial.backend.cleanup_expired()
+        for record in living:
+            expect_stored(trial, record, 1)
+        listed = set(listed_ids(trial, owner))
+        missing = sorted({record.task_id for record in living} - listed)
+        expect(not missing, "all live records listed", f"missing: {missing}")

@@ -1,0 +1,50 @@
+"""EXP-6: stored expiry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.records import ways_to_write
+from pmcp_conformance.contract.rules_exp.support import HOUR
+from pmcp_conformance.engine.expectations import expect
+from pmcp_conformance.engine.trial import Trial
+from pmcp_storage import (
+    TaskRecord,
+)
+
+
+@rule("EXP-6", doors=("stored_expiry",))
+def stored_expiry(trial: Trial) -> None:
+    """The stored expiry is not before expires_at and at most one second after it; a record without
+    expires_at has none.
+    """
+    owner = trial.owner()
+    base = (datetime.now(UTC) + HOUR).replace(microsecond=0)
+    micros = (0, 1, 400_000, 500_000, 999_999)
+    instants: list[datetime | None] = [base.replace(microsecond=m) for m in micros]
+    instants += [datetime(2100, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC), None]
+    for number, instant in enumerate(instants):
+        task_id = f"t{number}"
+        for write in ways_to_write(trial.backend):
+            write(record := trial.record(owner, task_id, expires_at=instant))
+            check_stored_expiry(trial, record)
+
+
+def check_stored_expiry(trial: Trial, record: TaskRecord) -> None:
+    """The storage holds the expiry of this record, at most a second late."""
+    stored = trial.target.stored_expiry(record.owner_id, record.task_id)
+    if record.expires_at is None or stored is None:
+        expect(
+            record.expires_at is None and stored is None,
+            f"a stored expiry of {record.expires_at}",
+            f"the storage holds {stored}",
+        )
+        return
+    late = stored - record.expires_at.timestamp()
+    # A double holds today's epoch seconds to within a quarter of a microsecond.
+    expect(
+        -1e-6 < late <= 1,
+        f"a stored expiry 0 to 1 s after {record.expires_at.timestamp():.6f}",
+        f"the storage holds {stored:.6f}: {late:+.6f} s",
+    )

@@ -1,0 +1,80 @@
+"""EXP-7: overwriting replaces the expiry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_exp.support import HOUR, in_time, is_there, past
+from pmcp_conformance.engine.expectations import expect, expect_stored_expiry, listed_ids
+from pmcp_conformance.engine.trial import Trial
+from pmcp_storage import (
+    NotFoundError,
+    TaskRecord,
+)
+
+
+@rule("EXP-7")
+def overwriting_replaces_the_expiry(trial: Trial) -> None:
+    """Overwriting a record that has not yet expired replaces its expiry, by a later one, an
+    earlier one or none, by put and by put_if_version.
+    """
+    handle = trial.backend
+    writes: dict[str, Callable[[TaskRecord], int]] = {
+        "put": handle.put,
+        "put_if_version": lambda record: handle.put_if_version(record, 1),
+    }
+    for name, write in writes.items():
+        if trial.target.offers("stored_expiry"):
+            replaces_stored_expiry(trial, write)
+        if not trial.target.native_expiry:
+            earlier_expiry_counts(trial, name, write)
+            later_expiry_counts(trial, write)
+
+
+def replaces_stored_expiry(trial: Trial, write: Callable[[TaskRecord], int]) -> None:
+    now = datetime.now(UTC)
+    instants = [now + HOUR / 2, now + HOUR, None]
+    for before in instants:
+        for after in instants:
+            owner = trial.owner()
+            trial.store_record(owner, expires_at=before)
+            write(record := trial.record(owner, expires_at=after))
+            expect_stored_expiry(trial, record)
+
+
+def earlier_expiry_counts(trial: Trial, name: str, write: Callable[[TaskRecord], int]) -> None:
+    owner = trial.owner()
+    for task_id, before in (("late", datetime.now(UTC) + HOUR), ("never", None)):
+        trial.store_record(owner, task_id, expires_at=before)
+        write(trial.record(owner, task_id, expires_at=past(trial)))
+    trial.backend.cleanup_expired()
+    left = listed_ids(trial, owner)
+    told = f"still listed after a cleanup: {left}"
+    expect(not left, f"an earlier expiry, set by {name}, to count", told)
+
+
+def later_expiry_counts(trial: Trial, write: Callable[[TaskRecord], int]) -> None:
+    """A record that would have expired by now, had its expiry not been put off, stays."""
+    for attempt in range(8):
+        soon = datetime.now(UTC) + timedelta(seconds=trial.target.clock_skew + 0.02 * 2**attempt)
+        owner = trial.owner()
+        for task_id in ("later", "never"):
+            trial.store_record(owner, task_id, expires_at=soon)
+        records = [
+            trial.record(owner, "later", expires_at=soon + HOUR),
+            trial.record(owner, "never", expires_at=None),
+        ]
+        try:
+            versions = [write(record) for record in records]
+        except NotFoundError:
+            versions = []
+        if in_time(trial, soon):
+            break
+    expect(versions == [2, 2], "two overwritten records at version 2", f"{versions}")
+    left = (soon - past(trial)).total_seconds()
+    time.sleep(max(0.0, left))
+    for record in records:
+        is_there(trial, record, 2)

@@ -1,0 +1,37 @@
+"""STORE-1: creation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import WORKING, expect_requests, expect_same
+from pmcp_conformance.engine.expectations import expect, expect_entry, expect_stored
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("STORE-1")
+def creation(trial: Trial) -> None:
+    """A created task is working, at version 1 and as it was asked for; get returns the same; one
+    write made it.
+    """
+    bench = StoreBench(trial)
+    owner, store = trial.owner(), bench.store()
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    given = {"a": [1, {"b": "é"}]}
+    made = expect_requests(
+        bench,
+        {"create": 1},
+        "create",
+        lambda: store.create(owner, "tools/call", variables={**given, "none": None}),
+    )
+    record, task = made.record, made.record.task
+    expect_same("version and status", (1, WORKING), (made.version, task.status))
+    asked = (owner, "tools/call", given, None)
+    told = (record.owner_id, record.request_method, record.variables, record.result)
+    expect_same("owner, method, variables and result", asked, told)
+    in_time = before <= task.created_at == task.last_updated_at <= datetime.now(UTC)
+    expect(in_time, "created and updated just now", f"{task.created_at}")
+    expect_entry(store.get(owner, record.task_id), record, 1)
+    expect_stored(trial, record, 1)

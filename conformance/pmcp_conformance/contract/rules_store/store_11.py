@@ -1,0 +1,49 @@
+"""STORE-11: completion is one write."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import (
+    ENDED,
+    INPUT,
+    WORKING,
+    expect_requests,
+    expect_same,
+    seeded,
+)
+from pmcp_conformance.engine.expectations import expect_raises, expect_stored
+from pmcp_conformance.engine.trial import Trial
+from pmcp_storage import (
+    InvalidArgumentError,
+)
+
+
+@rule("STORE-11")
+def completion_is_one_write(trial: Trial) -> None:
+    """complete_with_result stores the result and the terminal status in one write, and takes no
+    other status.
+    """
+    bench = StoreBench(trial)
+    owner, store = trial.owner(), bench.store()
+    for status in ENDED:
+        seeded(trial, owner, status)
+        ended = expect_requests(
+            bench,
+            {"get": 1, "put_if_version": 1},
+            "complete_with_result",
+            partial(store.complete_with_result, owner, status, status, {"content": [1]}, "done"),
+        )
+        found = store.get(owner, status)
+        expect_same("version", (2, 2), (ended.version, found.version))
+        told = (found.record.status, found.record.result, found.record.task.status_message)
+        expect_same("status, result, message", (status, {"content": [1]}, "done"), told)
+    record = seeded(trial, owner)
+    wrong: Any
+    for wrong in (WORKING, INPUT, "done"):
+        with_status = partial(store.complete_with_result, owner, "task", wrong, 1)
+        expect_raises(InvalidArgumentError, with_status)
+    expect_stored(trial, record, 1)

@@ -1,0 +1,39 @@
+"""STORE-13: answers are the stored task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import CHANGES, COMPLETED, expect_same, seeded
+from pmcp_conformance.engine.expectations import expect_entry
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("STORE-13")
+def answers_are_the_stored_task(trial: Trial) -> None:
+    """A change returns the task as get then returns it, and no object of it is shared with the
+    caller's or between answers.
+    """
+    bench = StoreBench(trial)
+    owner, store = trial.owner(), bench.store()
+    for name, change in CHANGES.items():
+        seeded(trial, owner, name, variables={"list": [1]})
+        answer = change(store, owner, name)
+        expect_entry(store.get(owner, name), answer.record, answer.version)
+        expect_same("version", 2, answer.version)
+        answer.record.variables["list"].append("spoilt")
+        expect_same(f"after {name}", [1], store.get(owner, name).record.variables["list"])
+    variables: dict[str, Any] = {"list": [1], "object": {"a": 1}}
+    made = store.create(owner, "tools/call", variables=variables)
+    task_id = made.record.task_id
+    changed = store.set_variables(owner, task_id, variables)
+    ended = store.complete_with_result(owner, task_id, COMPLETED, variables)
+    variables["list"].append("spoilt")
+    variables["object"]["a"] = "spoilt"
+    expected = {"list": [1], "object": {"a": 1}}
+    for answer in (made, changed, ended, store.get(owner, task_id)):
+        expect_same("variables", expected, answer.record.variables)
+    expect_same("result", expected, ended.record.result)
+    expect_same("result", expected, store.get_result(owner, task_id))

@@ -1,0 +1,35 @@
+"""STORE-24: requests per operation."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import CHANGES, expect_requests, seeded
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("STORE-24")
+def requests_per_operation(trial: Trial) -> None:
+    """A change takes two requests, get and get_result one, create one and one more to count for a
+    quota, delete two, a page of a listing one.
+    """
+    bench = StoreBench(trial)
+    owner, store, counting = trial.owner(), bench.store(), bench.store(max_tasks_per_owner=20)
+    expect_requests(bench, {"create": 1}, "create", partial(store.create, owner, "tools/call"))
+    expect_requests(
+        bench,
+        {"count_by_owner": 1, "create": 1},
+        "create under a quota",
+        partial(counting.create, owner, "tools/call"),
+    )
+    for name, change in CHANGES.items():
+        seeded(trial, owner, name)
+        two = {"get": 1, "put_if_version": 1}
+        expect_requests(bench, two, name, partial(change, store, owner, name))
+    ended = "complete_with_result"
+    expect_requests(bench, {"get": 1}, "get", partial(store.get, owner, ended))
+    expect_requests(bench, {"get": 1}, "get_result", partial(store.get_result, owner, ended))
+    expect_requests(bench, {"list_by_owner": 1}, "list", partial(store.list, owner))
+    expect_requests(bench, {"get": 1, "delete": 1}, "delete", partial(store.delete, owner, ended))

@@ -1,0 +1,39 @@
+"""STORE-27: wrong cursors."""
+
+from __future__ import annotations
+
+import base64
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import expect_same, seeded
+from pmcp_conformance.engine.expectations import expect_raises
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_storage import (
+    InvalidCursorError,
+)
+
+
+@rule("STORE-27")
+def wrong_cursors(trial: Trial) -> None:
+    """A cursor that was damaged, made up or made for another owner raises InvalidCursorError before
+    any request.
+    """
+    bench = StoreBench(trial)
+    owner, other, store = trial.owner(), trial.owner(), bench.store()
+    for number in range(2):
+        seeded(trial, owner, f"task {number}")
+        seeded(trial, other, f"task {number}")
+    cursor, foreign = (store.list(one, limit=1).next_cursor for one in (owner, other))
+    if cursor is None or foreign is None:
+        raise Violation("a next_cursor while tasks remain", "None")
+    damaged = {cursor[:place] + "-" + cursor[place + 1 :] for place in range(len(cursor))}
+    bare = base64.urlsafe_b64encode(b"task 1").decode()
+    made_up = {"", " ", "é", "\0", cursor + "=", cursor + " ", cursor[:-4], cursor * 2, bare}
+    bench.backend.requests.clear()
+    for wrong in (damaged | made_up | {foreign, "task 1", "A" * 4_000}) - {cursor}:
+        expect_raises(InvalidCursorError, store.list, owner, cursor=wrong)
+    expect_same("requests", {}, dict(bench.backend.requests))
+    listed = [found.record.task_id for found in store.list(owner, cursor=cursor).tasks]
+    expect_same("the tasks after the genuine cursor", ["task 0"], listed)

@@ -1,0 +1,31 @@
+"""STORE-4: expiry is fixed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.support import CHANGES, expect_same
+from pmcp_conformance.engine.expectations import expect_stored_expiry
+from pmcp_conformance.engine.trial import Trial
+
+
+@rule("STORE-4")
+def expiry_is_fixed(trial: Trial) -> None:
+    """A task expires its ttl after its creation, the configured ttl unless given one, and no change
+    moves that.
+    """
+    bench = StoreBench(trial)
+    owner, store = trial.owner(), bench.store(default_ttl_ms=420_000)
+    for given, ttl in ((None, 420_000), (90_000, 90_000)):
+        for name, change in CHANGES.items():
+            made = store.create(owner, "tools/call", ttl_ms=given).record
+            expiry = made.task.created_at + timedelta(milliseconds=ttl)
+            expect_same("ttl and expiry", (ttl, expiry), (made.task.ttl, made.expires_at))
+            expect_stored_expiry(trial, made)
+            change(store, owner, made.task_id)
+            after = store.get(owner, made.task_id).record
+            kept = (after.task.created_at, after.task.ttl, after.expires_at)
+            expect_same(f"after {name}", (made.task.created_at, ttl, expiry), kept)
+            expect_stored_expiry(trial, made)

@@ -1,0 +1,214 @@
+"""VAL: what is stored comes back equal and of the same kind."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.records import fullest, ways_to_write
+from pmcp_conformance.engine.expectations import (
+    expect,
+    expect_absent,
+    expect_listed,
+    expect_raises,
+    expect_returns,
+    expect_stored,
+)
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.generators import corpus
+from pmcp_storage import RecordTooLargeError, Task, TaskRecord, TaskStatus
+
+
+def comes_back(trial: Trial, **changes: Any) -> None:
+    """A record with these fields comes back equal, from get and from a listing, by every write."""
+    owner = trial.owner()
+    for version, write in enumerate(ways_to_write(trial.backend), start=1):
+        record = trial.record(owner, **changes)
+        write(record)
+        expect_stored(trial, record, version)
+    expect_listed(trial, owner, record)
+
+
+def payload(value: object) -> dict[str, Any]:
+    """The value wherever a record can hold one."""
+    return {"variables": {"value": value, "list": [value]}, "result": value}
+
+
+@rule("VAL-1")
+def every_field(trial: Trial) -> None:
+    """Every field of a record comes back equal, whether it is set or absent."""
+    owner = trial.owner()
+    full = fullest(trial, owner)
+    comes_back(trial, **full)
+    for field in full:
+        comes_back(trial, **{name: full[name] for name in full if name != field})
+    comes_back(trial, variables={}, expires_at=None)
+    comes_back(trial, request_method="")
+    now = datetime.now(UTC)
+    for status in TaskStatus:
+        for message in (None, "", "done"):
+            task = Task(
+                task_id="task",
+                status=status,
+                status_message=message,
+                created_at=now,
+                last_updated_at=now + timedelta(seconds=1),
+                ttl=0 if message == "" else None,
+                poll_interval=0 if message == "" else None,
+                meta={} if message == "" else None,
+            )
+            record = trial.store_record(trial.owner(), task=task)
+            expect_stored(trial, record, 1)
+
+
+@rule("VAL-2")
+def numbers(trial: Trial) -> None:
+    """Integers of up to hundreds of digits and the whole range of floats come back equal and of
+    the same kind; True is not 1, 1 is not 1.0.
+    """
+    comes_back(trial, **payload(corpus.BIG_INTEGERS))
+    comes_back(trial, **payload(corpus.FLOATS))
+    comes_back(trial, **payload([True, 1, 1.0, False, 0, 0.0, -0.0, "1", None]))
+    comes_back(trial, result=1.0)
+    comes_back(trial, result=True)
+    comes_back(trial, result=0)
+    for value in corpus.BIG_INTEGERS[-3:]:
+        comes_back(trial, result=value)
+
+
+@rule("VAL-3")
+def strings(trial: Trial) -> None:
+    """Strings of any Unicode come back equal: empty, astral, escapes, U+0000, U+2028, CRLF, very
+    long.
+    """
+    values = [odd.value for odd in corpus.STRINGS]
+    brief = [value for value in values if len(value) < 1000]
+    comes_back(trial, **payload(brief))
+    for value in set(values) - set(brief):
+        comes_back(trial, variables={"long": value})
+    now = datetime.now(UTC)
+    for value in brief:
+        task = Task(
+            task_id="task",
+            status=TaskStatus.WORKING,
+            status_message=value,
+            created_at=now,
+            last_updated_at=now,
+        )
+        record = trial.store_record(trial.owner(), task=task, request_method=value)
+        expect_stored(trial, record, 1)
+
+
+@rule("VAL-4")
+def empty_values(trial: Trial) -> None:
+    """true, false, null, empty lists and empty objects come back as themselves, at any depth."""
+    empties: list[Any] = [True, False, None, [], {}, "", 0]
+    for value in empties:
+        comes_back(trial, result=value, variables={"value": value})
+    members = {f"member {number}": value for number, value in enumerate(empties)}
+    comes_back(
+        trial, **payload([empties, [empties], members, {"deep": {"er": empties, **members}}])
+    )
+    comes_back(trial, variables={}, result=None)
+
+
+@rule("VAL-5")
+def object_keys(trial: Trial) -> None:
+    """Object keys come back verbatim: "", "a.b", "$ref", "__proto__", "_id", keys that differ by
+    case.
+    """
+    keys = {odd.value: number for number, odd in enumerate(corpus.OBJECT_KEYS)}
+    comes_back(trial, variables=keys, result=keys)
+    comes_back(trial, variables={"deep": [keys, {"er": keys}]})
+
+
+@rule("VAL-6")
+def nesting(trial: Trial) -> None:
+    """Nesting 64 levels deep comes back equal."""
+    for kind in (list, dict):
+        value = corpus.nested(62, by=kind)
+        comes_back(trial, variables={"value": value}, result=corpus.nested(64, by=kind))
+
+
+@rule("VAL-7")
+def instants(trial: Trial) -> None:
+    """expires_at keeps its microseconds, and an instant written in another UTC offset is the same
+    instant.
+    """
+    base = (datetime.now(UTC) + timedelta(minutes=40)).replace(microsecond=0)
+    for micros in (0, 1, 999_999, 123_456, 500_000, 999_500):
+        comes_back(trial, expires_at=base.replace(microsecond=micros))
+    for hours in (-12, 5.75, 14):
+        zone = timezone(timedelta(hours=hours))
+        record = trial.store_record(trial.owner(), expires_at=base.astimezone(zone))
+        found = trial.backend.get(record.owner_id, "task").record.expires_at
+        expect(found == base, f"the instant {base}", str(found))
+
+
+@rule("VAL-8")
+def the_largest_record(trial: Trial) -> None:
+    """A record of max_record_bytes comes back equal, through get and through a listing."""
+    owner = trial.owner()
+    record = trial.sized(owner, "task", trial.target.max_record_bytes)
+    for version, write in enumerate(ways_to_write(trial.backend), start=1):
+        expect_returns(version, write, record)
+        expect_stored(trial, record, version)
+        expect_listed(trial, owner, record)
+
+
+@rule("VAL-9", facts=("storage_limit_bytes",))
+def a_record_over_the_limit(trial: Trial) -> None:
+    """A record over storage_limit_bytes raises RecordTooLargeError and leaves the former record."""
+    owner = trial.owner()
+    size = (trial.target.storage_limit_bytes or 0) + 1
+    former = trial.store_record(owner)
+    large, absent = trial.sized(owner, "task", size), trial.sized(owner, "absent", size)
+
+    def swap(record: TaskRecord) -> int:
+        return trial.backend.put_if_version(record, 1)
+
+    for write in (trial.backend.put, swap):
+        expect_raises(RecordTooLargeError, write, large)
+        expect_stored(trial, former, 1)
+    for write in (trial.backend.create, trial.backend.put):
+        expect_raises(RecordTooLargeError, write, absent)
+        expect_absent(trial, owner, "absent")
+
+
+@rule("VAL-10")
+def lists_keep_their_order(trial: Trial) -> None:
+    """The order and the duplicates of a list are kept."""
+    comes_back(trial, **payload([3, 1, 2, 3, 1, 1]))
+    comes_back(trial, **payload(["b", "a", "b", "", "a"]))
+    comes_back(trial, **payload([{"b": 1}, {"a": 2}, {"b": 1}, [2, 1], [2, 1], None, None]))
+
+
+@rule("VAL-11")
+def data_that_looks_encoded(trial: Trial) -> None:
+    """Data that looks like an encoding ({"S": "x"}, {"__type__": …}, base64, gzip, a pickle) is
+    not interpreted.
+    """
+    for odd in corpus.ENCODINGS:
+        fields = payload(odd.value)
+        if isinstance(odd.value, dict):
+            fields["variables"] |= odd.value
+        comes_back(trial, **fields)
+
+
+@rule("VAL-12", doors=("plant",))
+def unknown_fields(trial: Trial) -> None:
+    """Fields unknown to this version come back, also after get, change and put_if_version."""
+    owner = trial.owner()
+    fields = json.loads(trial.record(owner).to_json())
+    fields |= {"inputRequests": {"r1": {"method": "ask"}}, "error": None, "owner_id": "x"}
+    fields["task"] |= {"inputResponses": [1, 2.5, "é"], "task_id": None}
+    planted = TaskRecord.from_json(json.dumps(fields))
+    trial.plant(owner, "task", json.dumps(fields), 5)
+    expect_stored(trial, planted, 5)
+    changed = trial.backend.get(owner, "task").record.model_copy(update={"result": "done"})
+    expect_returns(6, trial.backend.put_if_version, changed, 5)
+    expected = planted.model_copy(update={"result": "done"})
+    expect_stored(trial, expected, 6)
+    expect_listed(trial, owner, expected)

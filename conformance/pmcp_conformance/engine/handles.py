@@ -1,0 +1,38 @@
+"""Further handles for a rule: on storage of its own, or for many threads at the same time."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+from uuid import uuid4
+
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.watchdog import WatchedBackend
+from pmcp_storage import StorageBackend
+
+
+def fresh_token(trial: Trial) -> str:
+    """A token for storage of this trial's own, which is taken down at the end."""
+    token = uuid4().hex
+    trial.at_end("dispose_fresh", partial(trial.target.dispose_fresh, token))
+    return token
+
+
+def open_fresh(trial: Trial) -> RecordedBackend:
+    """A handle on storage of this trial's own."""
+    return trial.adopt(trial.target.handle("open_fresh", fresh_token(trial)), "fresh")
+
+
+def contenders(trial: Trial, number: int) -> list[StorageBackend]:
+    """So many handles for threads to use at the same time, whose operations are not recorded:
+    half of them another handle, where the storage is shared."""
+    first = trial.backend.unrecorded
+    second = trial.open().unrecorded if trial.target.shared else first
+    pair = [watched(trial, handle) for handle in (first, second)]
+    return [pair[index % 2] for index in range(number)]
+
+
+def watched(trial: Trial, handle: StorageBackend) -> StorageBackend:
+    """The handle, its operations under the watchdog and not recorded."""
+    return cast("StorageBackend", WatchedBackend(handle, trial.watchdog))
