@@ -4,7 +4,7 @@
 
 Takes some minutes on two processors. Of a rule in several parts, the first part runs, except of
 the rule that the mutant is to break. The rules on races, crashes and faults are tried on their own
-mutants only, and those of the store stand in `tests/test_mutants_store.py`.
+mutants only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutants import Mutant, mutants
-from mutants.run import confined, convict
+from mutants.harness import confined, convict
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.report.results import Outcome
@@ -29,7 +29,8 @@ _INTRODUCTION = """\
 
 A rule that cannot fail proves nothing. So each rule of the contract is tried on *mutants*: backends
 that are correct but for one small fault, modelled on faults that real storages have had. The
-mutants are the classes in `tests/mutants/`; `tests/test_mutants.py` checks with every build that
+mutants are the classes in `tests/mutants/`; `tests/kit/test_mutants.py` checks with every build
+that
 the rule named here convicts its mutant, and that no rule is without one.
 
 This page shows more: what all the other rules say of each mutant. A fault seldom breaks one
@@ -43,7 +44,7 @@ Made by `python tests/kill_matrix.py`; do not edit it by hand.
 other.
 """
 
-RULES = [rule for rule in catalogue().values() if not rule.id.startswith("STORE-")]
+RULES = list(catalogue().values())
 
 
 def is_quick(rule: Rule) -> bool:

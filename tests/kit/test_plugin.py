@@ -195,10 +195,12 @@ def test_paths_run_the_users_tests_with_our_fixtures(pytester: pytest.Pytester) 
     project(pytester)
     path = pytester.makepyfile(
         """
+        from pmcp_conformance.engine.expectations import expect_stored
+
         def test_mine(pmcp_target, pmcp_trial):
             owner = pmcp_trial.owner()
-            record = pmcp_trial.seed(owner)
-            pmcp_trial.holds(record, 1)
+            record = pmcp_trial.store_record(owner)
+            expect_stored(pmcp_trial, record, 1)
             assert pmcp_target.name == "mine"
         """
     )

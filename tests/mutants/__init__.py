@@ -1,66 +1,33 @@
-"""Broken backends, one small fault each: they prove that every rule of the contract can fail.
+"""Broken backends and stores, one small bug each: they prove that every rule can fail.
 
 A mutant is a class whose docstring begins with `breaks CAS-4:` and says what is broken and where
-storages have had that bug. It is a backend, a storage or a target, each correct but for the
-fault. The modules follow the groups of the contract; `base` holds what mutants share.
+storages have had that bug. It is a backend, a storage, a target or a task store, correct but for
+the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`; a class written there is found. What
+they are made from is in `base` (memory), `files` and `support.tcp_store` (a server); `harness`
+runs rules against them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from pkgutil import walk_packages
 
 from mutants.base import MutantTarget
 from pmcp_conformance import BackendTarget
-from pmcp_storage import InMemoryBackend, MemoryStorage
+from pmcp_conformance.catalogue import catalogue
+from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage
 from support.tcp_store import TcpBackend, TcpTarget
-
-_MODULES = (
-    "reading",
-    "creating",
-    "writing",
-    "cas",
-    "versions",
-    "deleting",
-    "listing",
-    "counting",
-    "paging",
-    "keys",
-    "ids",
-    "values",
-    "sizes",
-    "texts",
-    "isolation",
-    "expiry",
-    "expired",
-    "cleanup",
-    "errors",
-    "handles",
-    "arguments",
-    "resources",
-    "model",
-    "concurrency",
-    "locks",
-    "visibility",
-    "listing_races",
-    "contention",
-    "processes",
-    "durability",
-    "kills",
-    "leftovers",
-    "network",
-    "network_outcomes",
-    "network_doubts",
-    "network_errors",
-)
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken backend: its class, the rule that it breaks, and what is broken."""
+    """A broken backend or store: its class, the rule that it breaks, and what is broken."""
 
     kind: type
     rule: str
@@ -78,22 +45,24 @@ class Mutant:
             return TcpTarget(self.kind)
         if issubclass(self.kind, MemoryStorage):
             return MutantTarget(storage=self.kind)
+        if issubclass(self.kind, GenericTaskStore):
+            return MutantTarget(store=self.kind)
         assert issubclass(self.kind, InMemoryBackend), self.kind
         return MutantTarget(backend=self.kind)
 
 
+@cache
 def mutants() -> list[Mutant]:
-    """All of them, in the order of the modules and of their lines."""
-    modules = [import_module(f"mutants.{name}") for name in _MODULES]
-    kinds = [
-        kind
-        for module in modules
-        for kind in vars(module).values()
-        if isinstance(kind, type) and kind.__module__ == module.__name__
-    ]
-    found = [(kind, _DOCSTRING.fullmatch(kind.__doc__ or "")) for kind in kinds]
-    return [
-        Mutant(kind, match[1], " ".join(match[2].split()).rstrip("."))
-        for kind, match in found
-        if match
-    ]
+    """All of them, in the order of the rules that they break."""
+    order = list(catalogue())
+    return sorted(_found(), key=lambda mutant: order.index(mutant.rule))
+
+
+def _found() -> Iterator[Mutant]:
+    for info in walk_packages(__path__, f"{__name__}."):
+        module = import_module(info.name)
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                match = _DOCSTRING.fullmatch(kind.__doc__ or "")
+                if match:
+                    yield Mutant(kind, match[1], " ".join(match[2].split()).rstrip("."))

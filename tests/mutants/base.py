@@ -6,12 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pmcp_conformance.targets.memory import MemoryTarget
-from pmcp_storage import InMemoryBackend, MemoryStorage, NotFoundError, StorageBackend, TaskRecord
+from pmcp_storage import (
+    GenericTaskStore,
+    InMemoryBackend,
+    MemoryStorage,
+    NotFoundError,
+    StorageBackend,
+    TaskRecord,
+)
 from pmcp_storage.backends.memory import Key, Row
 
 
 class MutantTarget(MemoryTarget):
-    """The reference's target, with another backend or another storage in it."""
+    """The reference's target, with another backend, storage or task store in it."""
 
     backend: type[InMemoryBackend] = InMemoryBackend
     storage: type[MemoryStorage] = MemoryStorage
@@ -20,8 +27,10 @@ class MutantTarget(MemoryTarget):
         self,
         backend: type[InMemoryBackend] | None = None,
         storage: type[MemoryStorage] | None = None,
+        store: type[GenericTaskStore] | None = None,
     ) -> None:
         super().__init__()
+        self.store_class = store or self.store_class
         self.backend = backend or self.backend
         self.storage = storage or self.storage
         self._storage = self.storage()

@@ -1,0 +1,49 @@
+"""Mutants of CAS-2."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    ConcurrentModificationError,
+    InMemoryBackend,
+    TaskRecord,
+)
+
+
+class ReportsTheExpectedVersion(InMemoryBackend):
+    """breaks CAS-2: the conflict reports the expected version as the stored one, as where the
+    storage only says that the condition failed.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError:
+            raise ConcurrentModificationError(
+                *key_of(record), expected_version, expected_version
+            ) from None
+
+
+class GuessesTheStoredVersion(InMemoryBackend):
+    """breaks CAS-2: the conflict reports the version after the expected one, which is right as
+    long as nobody is behind by more.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError as error:
+            actual = error.actual_version
+            guess = expected_version + 1 if actual > expected_version else actual
+            raise ConcurrentModificationError(*key_of(record), expected_version, guess) from None
+
+
+class AcceptsOlderVersions(Seamed):
+    """breaks CAS-2: any version up to the stored one is accepted: >= in place of =."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        stored = self.version(key_of(record))
+        return super()._put_if_version(record, max(stored, expected_version))

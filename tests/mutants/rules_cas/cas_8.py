@@ -1,0 +1,46 @@
+"""Mutants of CAS-8."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Merging,
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    TaskRecord,
+)
+
+
+class MergingSwap(Merging):
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        return super()._put_if_version(self.over_former(record), expected_version)
+
+
+class SwapMergesVariables(MergingSwap):
+    """breaks CAS-8: variables of the former record survive, as an update expression that sets one
+    attribute after the other does.
+    """
+
+    def merged(self, former: TaskRecord, record: TaskRecord) -> TaskRecord:
+        return record.model_copy(update={"variables": {**former.variables, **record.variables}})
+
+
+class SwapKeepsTheResult(MergingSwap):
+    """breaks CAS-8: an absent result leaves the former one, as COALESCE does."""
+
+    def merged(self, former: TaskRecord, record: TaskRecord) -> TaskRecord:
+        return record.model_copy(update={"result": record.result or former.result})
+
+
+class SwapKeepsTheExpiry(Seamed):
+    """breaks CAS-8: a record swapped in without expiry keeps the stored one, as SET without REMOVE
+    of the TTL attribute does.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        row = self.row(key_of(record))
+        version = super()._put_if_version(record, expected_version)
+        if row is not None and record.expires_at is None:
+            self.overwrite(key_of(record), expires_at=row.expires_at)
+        return version

@@ -1,0 +1,1 @@
+"""Backends that break a rule of CON, a module for each rule."""

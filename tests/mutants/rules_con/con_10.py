@@ -1,0 +1,148 @@
+"""Mutants of CON-10."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from mutants.files import Files, FileStorage, FileTarget
+from pmcp_storage import (
+    InMemoryBackend,
+    NotFoundError,
+    VersionedRecord,
+)
+from pmcp_storage.backend import read_row
+from pmcp_storage.backends.memory import Key, Row
+
+_LOCKS: dict[Path, threading.Lock] = {}
+
+
+_CACHES: dict[Path, dict[Key, Row]] = {}
+
+
+_READ: dict[Path, dict[Key, Row]] = {}
+
+
+_ABSENT: dict[Path, set[Key]] = {}
+
+
+class ThreadsLockStorage(FileStorage):
+    """All handles of the process share a lock, which other processes know nothing of."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lock = _LOCKS.setdefault(folder, threading.Lock())
+
+
+class ThreadsLock(FileTarget):
+    """breaks CON-10: the files are guarded by a threading.Lock, which keeps threads apart and
+    processes not.
+    """
+
+    storage = ThreadsLockStorage
+
+
+class CachedFiles(Files):
+    """Rows that this process has read or written once it does not read again."""
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        cache = _CACHES.setdefault(self.folder, {})
+        if key not in cache and (row := super().get(key)) is not None:
+            cache[key] = row
+        return cache.get(key, default)
+
+
+class CachingStorage(FileStorage):
+    """Keeps rows in the memory of the process, for all of its handles."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rows = CachedFiles(folder)
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        _CACHES.setdefault(self.folder, {})[key] = row
+
+    def remove(self, key: Key) -> bool:
+        _CACHES.setdefault(self.folder, {}).pop(key, None)
+        return super().remove(key)
+
+
+class CacheOfTheProcess(FileTarget):
+    """breaks CON-10: the handles of a process share a cache, which is right until another process
+    writes.
+    """
+
+    storage = CachingStorage
+
+
+class ReadCacheStorage(FileStorage):
+    """Has a cache for all handles of the process, of which each write drops its key."""
+
+    @property
+    def cache(self) -> dict[Key, Row]:
+        return _READ.setdefault(self.folder, {})
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        self.cache.pop(key, None)
+
+    def remove(self, key: Key) -> bool:
+        self.cache.pop(key, None)
+        return super().remove(key)
+
+
+class ReadsTheCache(InMemoryBackend):
+    """Reads from the cache, and fills it with what it has read elsewhere."""
+
+    _storage: ReadCacheStorage
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        key, cache = (owner_id, task_id), self._storage.cache
+        with self._storage.lock:
+            row = cache.get(key) or self._storage.rows.get(key)
+            if row is None:
+                raise NotFoundError(*key)
+            cache[key] = row
+        return read_row(owner_id, task_id, row.data, row.version)
+
+
+class ReadCacheOfTheProcess(FileTarget):
+    """breaks CON-10: what has been read is kept until a handle of the same process writes the key,
+    and what another process writes drops nothing.
+    """
+
+    storage = ReadCacheStorage
+    backend = ReadsTheCache
+
+
+class OnceAbsentFiles(Files):
+    """A key that was absent once stays so for this process, until it writes it itself."""
+
+    def get(self, key: Key, default: Any = None) -> Any:
+        absent = _ABSENT.setdefault(self.folder, set())
+        row = None if key in absent else super().get(key)
+        if row is None:
+            absent.add(key)
+        return default if row is None else row
+
+
+class OnceAbsentStorage(FileStorage):
+    """Remembers in the process which keys were absent."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rows = OnceAbsentFiles(folder)
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        _ABSENT.setdefault(self.folder, set()).discard(key)
+
+
+class ProcessRemembersWhatIsAbsent(FileTarget):
+    """breaks CON-10: a process that has found a key absent does not look again, as a cache of
+    failed look-ups does.
+    """
+
+    storage = OnceAbsentStorage

@@ -1,0 +1,40 @@
+"""Mutants of CON-2."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    ConcurrentModificationError,
+    TaskRecord,
+)
+
+
+class RetriesRefusedSwaps(Seamed):
+    """breaks CON-2: a write that loses a race is repeated with the version that is there now, as
+    a retry decorator around the whole operation does.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        found = self.version(key_of(record))
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError as error:
+            if found != expected_version:
+                raise
+            return super()._put_if_version(record, error.actual_version)
+
+
+class RepeatsWhenItHasToWait(Seamed):
+    """breaks CON-2: a write that had to wait for the lock is carried out twice, as a client does
+    that times out and sends again what had been applied.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        waited = not self._storage.lock.acquire(blocking=False)
+        if not waited:
+            self._storage.lock.release()
+        version = super()._put_if_version(record, expected_version)
+        return super()._put_if_version(record, version) if waited else version

@@ -1,0 +1,85 @@
+"""Mutants of CON-4."""
+
+from __future__ import annotations
+
+import threading
+
+from mutants.base import (
+    key_of,
+)
+from mutants.rules_con.support import HalfLocked, Intending
+from pmcp_storage import (
+    AlreadyExistsError,
+    MemoryStorage,
+    TaskRecord,
+)
+
+
+class CreateLooksThenWrites(HalfLocked):
+    """breaks CON-4: create looks whether the key is absent and writes in a second step."""
+
+    def _create(self, record: TaskRecord) -> int:
+        if self.version(key_of(record)):
+            raise AlreadyExistsError(*key_of(record))
+        return self.store(key_of(record), record, 1)
+
+
+class CreatorsBackOff(Intending):
+    """breaks CON-4: each creator announces itself and gives up when it sees another, so that
+    sometimes all give up.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        key = key_of(record)
+        try:
+            if not self.begin(key):
+                raise AlreadyExistsError(*key)
+            return super()._create(record)
+        finally:
+            self.end(key)
+
+
+class LockedByOwner(HalfLocked):
+    """Creates in two steps, under a lock of the owner's that all handles share."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._locks: dict[str, threading.Lock] = vars(self._storage).setdefault("locks", {})
+
+    def lock_of(self, owner_id: str) -> threading.Lock:
+        return self._locks.setdefault(owner_id, threading.Lock())
+
+    def _create(self, record: TaskRecord) -> int:
+        with self.lock_of(record.owner_id):
+            if (record.owner_id, record.task_id) in self._storage.rows:
+                raise AlreadyExistsError(record.owner_id, record.task_id)
+            return self.store(key_of(record), record, 1)
+
+    def _put(self, record: TaskRecord) -> int:
+        with self.lock_of(record.owner_id):
+            return super()._put(record)
+
+
+class LockIsMadeTwice(LockedByOwner):
+    """breaks CON-4: the lock of a new owner is made by whoever looks and finds none; two threads
+    that look at the same time make two, and each holds its own.
+    """
+
+    def lock_of(self, owner_id: str) -> threading.Lock:
+        if owner_id not in self._locks:
+            self._locks[owner_id] = threading.Lock()
+        return self._locks[owner_id]
+
+
+class LockGoesWithTheRecord(LockedByOwner):
+    """breaks CON-4: deleting an owner's last record drops the owner's lock, so that locks do not
+    pile up, while others wait for it; whoever comes next makes another one.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        with self.lock_of(owner_id):
+            found = self.drop((owner_id, task_id))
+            with self._storage.lock:
+                if not self._storage.page(owner_id, 1, None):
+                    self._locks.pop(owner_id, None)
+            return found

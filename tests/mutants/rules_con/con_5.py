@@ -1,0 +1,25 @@
+"""Mutants of CON-5."""
+
+from __future__ import annotations
+
+from mutants.rules_con.support import HalfLocked
+
+
+class DeleteLooksThenRemoves(HalfLocked):
+    """breaks CON-5: delete answers by a look that it takes before it removes."""
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        found = self.version((owner_id, task_id)) > 0
+        self.drop((owner_id, task_id))
+        return found
+
+
+class DeleteAsksTheConnection(HalfLocked):
+    """breaks CON-5: the number of rows deleted is asked of the connection afterwards, which tells
+    it of whichever thread's statement was the last.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        shared = vars(self._storage)
+        shared["changes"] = self.drop((owner_id, task_id))
+        return bool(shared["changes"])

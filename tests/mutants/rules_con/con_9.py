@@ -1,0 +1,127 @@
+"""Mutants of CON-9."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mutants.base import (
+    key_of,
+)
+from pmcp_storage import (
+    InMemoryBackend,
+    MemoryStorage,
+    NotFoundError,
+    TaskRecord,
+    VersionedRecord,
+)
+from pmcp_storage.backends.memory import Key
+
+
+class ReadsThroughACache(InMemoryBackend):
+    """breaks CON-9: get keeps what it has read, and only the handle's own writes clear it."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._cache: dict[Key, VersionedRecord] = {}
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        key = (owner_id, task_id)
+        if key not in self._cache:
+            self._cache[key] = super()._get(owner_id, task_id)
+        return self._cache[key]
+
+    def _put(self, record: TaskRecord) -> int:
+        self._cache.pop(key_of(record), None)
+        return super()._put(record)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        self._cache.pop(key_of(record), None)
+        return super()._put_if_version(record, expected_version)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self._cache.pop((owner_id, task_id), None)
+        return super()._delete(owner_id, task_id)
+
+
+class RemembersWhatIsAbsent(InMemoryBackend):
+    """breaks CON-9: get remembers that a key was absent, until the handle writes it itself."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._absent: set[Key] = set()
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        if (owner_id, task_id) in self._absent:
+            raise NotFoundError(owner_id, task_id)
+        try:
+            return super()._get(owner_id, task_id)
+        except NotFoundError:
+            self._absent.add((owner_id, task_id))
+            raise
+
+    def _create(self, record: TaskRecord) -> int:
+        self._absent.discard(key_of(record))
+        return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        self._absent.discard(key_of(record))
+        return super()._put(record)
+
+
+class ListsThroughACache(InMemoryBackend):
+    """breaks CON-9: a handle keeps the ids of a listing until it creates or deletes by itself;
+    the records it reads afresh.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._task_ids: dict[str, list[str]] = {}
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found = super()._list_by_owner(owner_id, limit=limit, after=after)
+        kept = self._task_ids.setdefault(owner_id, [entry.record.task_id for entry in found])
+        return [entry for entry in found if entry.record.task_id in kept]
+
+    def _create(self, record: TaskRecord) -> int:
+        self._task_ids.pop(record.owner_id, None)
+        return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        self._task_ids.pop(record.owner_id, None)
+        return super()._put(record)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self._task_ids.pop(owner_id, None)
+        return super()._delete(owner_id, task_id)
+
+
+class CountsItsOwnWrites(InMemoryBackend):
+    """breaks CON-9: a handle counts once and then goes by its own creates and deletes."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._counts: dict[str, int] = {}
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        if live_at is not None or at_most is not None:
+            return super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most)
+        if owner_id not in self._counts:
+            counted = super()._count_by_owner(owner_id, live_at=None, at_most=None)
+            self._counts[owner_id] = counted
+        return self._counts[owner_id]
+
+    def _create(self, record: TaskRecord) -> int:
+        self._counts.pop(record.owner_id, None)
+        return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        self._counts.pop(record.owner_id, None)
+        return super()._put(record)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self._counts.pop(owner_id, None)
+        return super()._delete(owner_id, task_id)

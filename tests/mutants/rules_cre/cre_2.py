@@ -1,0 +1,62 @@
+"""Mutants of CRE-2."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    AlreadyExistsError,
+    InMemoryBackend,
+    TaskRecord,
+)
+
+
+class CreateIsAnUpsert(InMemoryBackend):
+    """breaks CRE-2: create replaces what is there, as INSERT OR REPLACE, SET and PutItem without
+    a condition do.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        self._put(record)
+        return 1
+
+
+class CreateRefusesTooLate(Seamed):
+    """breaks CRE-2: create notices the present record after it has written its own expiry, as
+    where EXPIRE is sent in the same pipeline as SET NX.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except AlreadyExistsError:
+            self.overwrite(key_of(record), expires_at=record.expires_at)
+            raise
+
+
+class CreateCountsRefusals(Seamed):
+    """breaks CRE-2: a refused create advances the version, as ON CONFLICT DO UPDATE with a counter
+    does.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except AlreadyExistsError:
+            key = key_of(record)
+            self.overwrite(key, version=self.version(key) + 1)
+            raise
+
+
+class CreateIsIdempotent(Seamed):
+    """breaks CRE-2: creating an equal record again reports success, as layers do that take it for
+    a retry of their own; two callers then both believe that they created it.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        row = self.row(key_of(record))
+        if row is not None and row.data == record.to_json():
+            return 1
+        return super()._create(record)

@@ -1,0 +1,1 @@
+"""Backends that break a rule of DEL, a module for each rule."""

@@ -1,0 +1,78 @@
+"""Mutants of ERR-1."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from mutants.rules_err.support import Missing, MissingTarget
+from pmcp_storage import (
+    BackendError,
+    InMemoryBackend,
+    NotFoundError,
+    TaskRecord,
+)
+from support.tcp_store import (
+    Message,
+    TcpBackend,
+)
+
+
+class LibraryErrorEscapes(MissingTarget):
+    """breaks ERR-1: sqlite3.OperationalError comes out of a delete: one operation forgot to
+    translate it.
+    """
+
+    class missing(Missing):  # noqa: N801
+        def fault(self, operation: str) -> Any:
+            if operation == "delete":
+                raise sqlite3.OperationalError("no such table: tasks")
+            return super().fault(operation)
+
+
+class CleanupErrorEscapes(MissingTarget):
+    """breaks ERR-1: sqlite3.OperationalError comes out of cleanup_expired only, which runs from a
+    timer and takes it down.
+    """
+
+    class missing(Missing):  # noqa: N801
+        def fault(self, operation: str) -> Any:
+            if operation == "cleanup_expired":
+                raise sqlite3.OperationalError("no such table: tasks")
+            return super().fault(operation)
+
+
+class CauseIsHidden(MissingTarget):
+    """breaks ERR-1: the library's error is cut off with `from None`, and with it all that would
+    tell what happened.
+    """
+
+    class missing(Missing):  # noqa: N801
+        def fault(self, operation: str) -> Any:
+            try:
+                return super().fault(operation)
+            except BackendError:
+                raise BackendError("the table tasks is missing: create it first") from None
+
+
+class KeyErrorEscapes(InMemoryBackend):
+    """breaks ERR-1: put_if_version of an absent key is a KeyError."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except NotFoundError:
+            raise KeyError(record.task_id) from None
+
+
+class CauseIsForgotten(TcpBackend):
+    """breaks ERR-1: the error of a read is raised after the loop over its attempts, when none is
+    being handled any more: it has neither a cause nor a context.
+    """
+
+    def read(self, **request: Any) -> Message:
+        try:
+            return self.exchange(request).fields
+        except (OSError, ValueError):
+            pass
+        raise BackendError("the store cannot be read")

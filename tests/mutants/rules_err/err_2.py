@@ -1,0 +1,50 @@
+"""Mutants of ERR-2."""
+
+from __future__ import annotations
+
+import json
+
+from mutants.base import (
+    Seamed,
+)
+from pmcp_storage import (
+    CorruptRecordError,
+    InMemoryBackend,
+    NotFoundError,
+    TaskRecord,
+    VersionedRecord,
+)
+
+
+class CorruptIsAbsent(InMemoryBackend):
+    """breaks ERR-2: a row that cannot be read is reported as absent, and a caller creates the task
+    anew, over it.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except CorruptRecordError:
+            raise NotFoundError(owner_id, task_id) from None
+
+
+class CorruptIsAValueError(Seamed):
+    """breaks ERR-2: broken JSON is the decoder's ValueError: only wrong shapes are translated."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        row = self.row((owner_id, task_id))
+        if row is not None:
+            json.loads(row.data)
+        return super()._get(owner_id, task_id)
+
+
+class CorruptIsRepaired(Seamed):
+    """breaks ERR-2: a row without owner is given the one of its key: defaults fill the gaps."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        row = self.row((owner_id, task_id))
+        fields = json.loads(row.data) if row and row.data.startswith('{"') else {}
+        if row and "ownerId" not in fields and fields.get("task"):
+            record = TaskRecord.from_json(json.dumps({**fields, "ownerId": owner_id}))
+            return VersionedRecord(record, row.version)
+        return super()._get(owner_id, task_id)

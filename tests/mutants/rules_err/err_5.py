@@ -1,0 +1,121 @@
+"""Mutants of ERR-5."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from mutants.base import (
+    Seamed,
+)
+from mutants.rules_err.support import Missing, MissingTarget
+from pmcp_storage import (
+    BackendError,
+    ConcurrentModificationError,
+    CorruptRecordError,
+    InMemoryBackend,
+    TaskRecord,
+    VersionedRecord,
+)
+from support.tcp_store import (
+    Message,
+    TcpBackend,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class ConflictShowsTheRecord(InMemoryBackend):
+    """breaks ERR-5: the conflict carries the record that was refused, for convenience."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError as error:
+            error.args = (*error.args, record.to_json())
+            raise
+
+
+class CorruptShowsTheRow(Seamed):
+    """breaks ERR-5: the error of a row that cannot be read quotes it."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except CorruptRecordError as error:
+            row = self.row((owner_id, task_id))
+            raise CorruptRecordError(owner_id, task_id, f"in {row and row.data}") from error
+
+
+class StatementIsShown(MissingTarget):
+    """breaks ERR-5: the error of a failed statement shows its parameters, as database toolkits do
+    by default.
+    """
+
+    class missing(Missing):  # noqa: N801
+        def _create(self, record: TaskRecord) -> int:
+            try:
+                return super()._create(record)
+            except BackendError as error:
+                message = f"{error.message} [parameters: ({record.to_json()!r})]"
+                raise BackendError(message) from error
+
+
+class HandleShowsItsCache(InMemoryBackend):
+    """breaks ERR-5: the repr of a handle shows its storage, as a dataclass does."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._storage.rows})"
+
+
+class WritesAreLogged(InMemoryBackend):
+    """breaks ERR-5: the debug log has every record that is written."""
+
+    def _put(self, record: TaskRecord) -> int:
+        _log.debug("put %s", record.to_json())
+        return super()._put(record)
+
+
+class RefusalsAreLogged(InMemoryBackend):
+    """breaks ERR-5: a refused write is logged with an exception whose text is the whole request."""
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except Exception:
+            try:
+                raise ValueError(f"conditional request failed: {record.to_json()}") from None
+            except ValueError:
+                _log.warning("create was refused", exc_info=True)
+            raise
+
+
+class TypeErrorShowsTheValue(InMemoryBackend):
+    """breaks ERR-5: the error of a wrong argument shows the argument."""
+
+    def put(self, record: TaskRecord) -> int:
+        if not isinstance(record, TaskRecord):
+            raise TypeError(f"record must be a TaskRecord, not {record!r}")
+        return super().put(record)
+
+
+class HalfAnswersAreShown(TcpBackend):
+    """breaks ERR-5: the error of an answer that was cut shows what has come of it, and that is half
+    a record.
+    """
+
+    def line(self, connection: socket.socket) -> bytes:
+        received = b""
+        while not received.endswith(b"\n"):
+            part = connection.recv(65_536)
+            if not part:
+                raise ConnectionResetError(f"the answer ends after {received!r}")
+            received += part
+        return received
+
+    def read(self, **request: Any) -> Message:
+        try:
+            return self.exchange(request).fields
+        except (OSError, ValueError) as error:
+            raise BackendError(f"the store cannot be read: {error}") from error

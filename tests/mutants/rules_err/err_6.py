@@ -1,0 +1,79 @@
+"""Mutants of ERR-6."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    BackendError,
+    ConcurrentModificationError,
+    NotFoundError,
+    TaskRecord,
+    VersionedRecord,
+)
+
+
+class AbortedAfterAConflict(Seamed):
+    """breaks ERR-6: after a refused write the handle's transaction stays open: "commands are
+    ignored until the end of the transaction block".
+    """
+
+    _aborted = False
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError:
+            self._aborted = True
+            raise
+
+    def _put(self, record: TaskRecord) -> int:
+        if self._aborted:
+            self._aborted = False
+            raise BackendError("current transaction is aborted")
+        return super()._put(record)
+
+
+class DroppedAfterAnAbsence(Seamed):
+    """breaks ERR-6: after a get of an absent key the next listing is empty: the broken cursor is
+    used once more.
+    """
+
+    _broken = False
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except NotFoundError:
+            self._broken = True
+            raise
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        broken, self._broken = self._broken, False
+        found = super()._list_by_owner(owner_id, limit=limit, after=after)
+        return [] if broken else found
+
+
+class LimitIsStickyAfterAnError(Seamed):
+    """breaks ERR-6: a write after a refused create is lost: it is rolled back with it."""
+
+    _refused = False
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except Exception:
+            self._refused = True
+            raise
+
+    def _put(self, record: TaskRecord) -> int:
+        row = self.row(key_of(record))
+        version = super()._put(record)
+        if self._refused and row is not None:
+            self._refused = False
+            self.overwrite(key_of(record), version=row.version, data=row.data)
+        return version

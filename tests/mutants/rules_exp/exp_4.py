@@ -1,0 +1,66 @@
+"""Mutants of EXP-4."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from mutants.base import (
+    Seamed,
+    now,
+)
+from mutants.rules_exp.support import Cleaning
+from pmcp_storage import (
+    InMemoryBackend,
+    MemoryStorage,
+)
+
+
+class CleanupCountsTheScanned(Cleaning):
+    """breaks EXP-4: cleanup returns how many rows it looked at."""
+
+    def remove_expired(self, now: datetime) -> int:
+        seen = len(self.rows)
+        super().remove_expired(now)
+        return seen
+
+
+class CleanupCountsStaleEntries(MemoryStorage):
+    """breaks EXP-4: cleanup counts entries of its index that overwriting and deleting left over."""
+
+    def remove_expired(self, now: datetime) -> int:
+        stale = sum(expires_at <= now for expires_at, _ in self._expiries)
+        super().remove_expired(now)
+        return stale
+
+
+class CleanupCountsNothing(Cleaning):
+    """breaks EXP-4: cleanup returns 0 whatever it removed, as rowcount after a commit does."""
+
+    def remove_expired(self, now: datetime) -> int:
+        super().remove_expired(now)
+        return 0
+
+
+class CleanupReturnsNone(InMemoryBackend):
+    """breaks EXP-4: cleanup that finds nothing returns None: a bare return."""
+
+    def _cleanup_expired(self) -> int:
+        return super()._cleanup_expired() or cast("int", None)
+
+
+class CleanupCountsWhatOthersRemove(Seamed):
+    """breaks EXP-4: cleanup finds the expired, removes each of them if it is still there, and
+    returns how many it had found: what somebody else has removed meanwhile counts twice.
+    """
+
+    def _cleanup_expired(self) -> int:
+        at = now()
+        with self._storage.lock:
+            rows = list(self._storage.rows.items())
+        due = [(k, row) for k, row in rows if row.expires_at is not None and row.expires_at <= at]
+        for key, row in due:
+            with self._storage.lock:
+                if self._storage.rows.get(key) is row:
+                    self._storage.remove(key)
+        return len(due)

@@ -1,0 +1,64 @@
+"""Mutants of EXP-8."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mutants.base import (
+    Seamed,
+    key_of,
+    now,
+)
+from pmcp_storage import (
+    NotFoundError,
+    TaskRecord,
+    VersionedRecord,
+)
+
+
+class GetHidesTheExpired(Seamed):
+    """breaks EXP-8: get filters the expired, the listing does not: one of two queries has the
+    condition.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        if self.expired((owner_id, task_id)):
+            raise NotFoundError(owner_id, task_id)
+        return super()._get(owner_id, task_id)
+
+
+class ListingHidesTheExpired(Seamed):
+    """breaks EXP-8: the listing filters the expired, get does not."""
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found = super()._list_by_owner(owner_id, limit=limit, after=after)
+        return [entry for entry in found if not entry.record.is_expired(now())]
+
+
+class CountHidesTheExpired(Seamed):
+    """breaks EXP-8: only the count leaves out the expired, without having been told to."""
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        return super()._count_by_owner(owner_id, live_at=live_at or now(), at_most=at_most)
+
+
+class DeleteMissesTheExpired(Seamed):
+    """breaks EXP-8: delete says that an expired record is absent, and the listing shows it."""
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        if self.expired((owner_id, task_id)):
+            return False
+        return super()._delete(owner_id, task_id)
+
+
+class SwapMissesTheExpired(Seamed):
+    """breaks EXP-8: put_if_version says that an expired record is absent, and get shows it."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        if self.expired(key_of(record)):
+            raise NotFoundError(*key_of(record))
+        return super()._put_if_version(record, expected_version)

@@ -1,0 +1,41 @@
+"""Mutants of EXP-9."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Altering,
+)
+from mutants.rules_exp.support import HOUR
+from pmcp_storage import (
+    BackendError,
+    TaskRecord,
+)
+
+
+class FarExpiryOverflows(Altering):
+    """breaks EXP-9: a margin added to an expiry in 9999 overflows."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        try:
+            record.expires_at and record.expires_at + HOUR
+        except OverflowError as error:
+            raise BackendError("the expiry cannot be stored") from error
+        return record
+
+
+class EpochIsRefused(Altering):
+    """breaks EXP-9: an expiry at 0 is refused: `if not seconds: raise`."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        if record.expires_at is not None and not record.expires_at.timestamp():
+            raise BackendError("the expiry is missing")
+        return record
+
+
+class PastIsRefused(Altering):
+    """breaks EXP-9: an expiry of last century is refused: invalid expire time, as in Redis."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        if record.expires_at is not None and record.expires_at.year < 1971:
+            raise BackendError("invalid expire time")
+        return record

@@ -1,0 +1,1 @@
+"""Backends that break a rule of FLT, a module for each rule."""

@@ -1,0 +1,49 @@
+"""Mutants of FLT-1."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from pmcp_storage import (
+    BackendError,
+)
+from support.tcp_store import (
+    Message,
+    RefusedError,
+    TcpBackend,
+)
+
+
+class LibraryErrorsEscape(TcpBackend):
+    """breaks FLT-1: the library's own error comes out when no connection can be made."""
+
+    def read(self, **request: Any) -> Message:
+        return self.exchange(request).fields
+
+
+class WaitsForTheServer(TcpBackend):
+    """breaks FLT-1: a client that reconnects until it works, far longer than its author says."""
+
+    def connection(self) -> socket.socket:
+        deadline = time.monotonic() + 1.5
+        while True:
+            try:
+                return super().connection()
+            except RefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+class NothingToCleanUp(TcpBackend):
+    """breaks FLT-1: a cleanup that cannot reach the store says that it has removed nothing: it runs
+    from a timer, and nobody is to be woken by it.
+    """
+
+    def _cleanup_expired(self) -> int:
+        try:
+            return super()._cleanup_expired()
+        except BackendError:
+            return 0

@@ -1,0 +1,60 @@
+"""Mutants of FLT-12."""
+
+from __future__ import annotations
+
+import time
+
+from pmcp_storage import (
+    BackendError,
+    StorageError,
+)
+from support.tcp_store import (
+    ATTEMPTS,
+    PAUSE,
+    Message,
+    RefusedError,
+    Reply,
+    TcpBackend,
+)
+
+
+class FirstAttemptDecides(TcpBackend):
+    """breaks FLT-12: only the first attempt decides whether a write is in doubt: one that was
+    refused a connection first, and then applied without an answer, counts as refused.
+    """
+
+    def exchange(self, request: Message) -> Reply:
+        first: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt * PAUSE)
+            try:
+                answer = self.attempt(request)
+            except (OSError, ValueError) as error:
+                first = first or error
+            else:
+                return Reply(answer, unsure=bool(first and not isinstance(first, RefusedError)))
+        assert first is not None
+        raise first
+
+
+class UnknownCalledRefused(TcpBackend):
+    """breaks FLT-12: every failed write is said to have written nothing."""
+
+    def failure(self, error: Exception) -> StorageError:
+        return BackendError("the write failed")
+
+
+class ForgetsTheFirstAttempt(TcpBackend):
+    """breaks FLT-12: the error of the last attempt decides: applied first and refused then counts
+    as refused.
+    """
+
+    def exchange(self, request: Message) -> Reply:
+        last: Exception | None = None
+        for attempt in range(ATTEMPTS):
+            try:
+                return Reply(self.attempt(request), unsure=attempt > 0)
+            except (OSError, ValueError) as error:
+                last = error
+        assert last is not None
+        raise last

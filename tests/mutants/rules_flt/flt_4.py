@@ -1,0 +1,37 @@
+"""Mutants of FLT-4."""
+
+from __future__ import annotations
+
+from mutants.rules_flt.flt_3 import ConflictsWithItself
+from pmcp_storage import (
+    OutcomeUnknownError,
+    TaskRecord,
+)
+from support.tcp_store import (
+    TcpBackend,
+)
+
+
+class PutsUnconditionally(TcpBackend):
+    """breaks FLT-4: put is one unconditional write, which the transport applies twice."""
+
+    def _put(self, record: TaskRecord) -> int:
+        return int(self.write(do="increment", **self.row(record)).fields["version"])
+
+
+class PutFightsItself(ConflictsWithItself):
+    """breaks FLT-4: put compares and swaps in a loop, takes its own first attempt for another's
+    write, and writes again.
+    """
+
+
+class PutsAgainWhenUnknown(TcpBackend):
+    """breaks FLT-4: a put whose outcome is unknown is simply repeated, over what another has
+    written meanwhile.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        try:
+            return super()._put(record)
+        except OutcomeUnknownError:
+            return super()._put(record)

@@ -1,0 +1,42 @@
+"""Mutants of KEY-3."""
+
+from __future__ import annotations
+
+import string
+
+from mutants.base import (
+    CollatedStorage,
+    Seamed,
+)
+from pmcp_storage import (
+    TaskRecord,
+)
+from pmcp_storage.backends.memory import Key
+
+
+class KeysCasefolded(CollatedStorage):
+    """breaks KEY-3: keys ignore case, as collations ending in _ci and some file systems do."""
+
+    def fold(self, text: str) -> str:
+        return text.casefold()
+
+
+class PutFoldsKeys(Seamed):
+    """breaks KEY-3: put writes under the id in small letters, the other operations do not: one
+    path has a clean-up of its own.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        low = record.task_id.lower()
+        if low == record.task_id:
+            return super()._put(record)
+        task = record.task.model_copy(update={"task_id": low})
+        return super()._put(record.model_copy(update={"task": task}))
+
+
+class OwnersLowered(CollatedStorage):
+    """breaks KEY-3: owners ignore the case of ASCII letters, as mail addresses and NOCASE do."""
+
+    def folded(self, key: Key) -> Key:
+        ascii_lower = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+        return key[0].translate(ascii_lower), key[1]

@@ -1,0 +1,32 @@
+"""Mutants of KEY-4."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from mutants.base import (
+    CollatedStorage,
+)
+from pmcp_storage.backends.memory import Key
+
+
+class KeysWithoutAccents(CollatedStorage):
+    """breaks KEY-4: accents do not count, as in collations ending in _ai."""
+
+    def fold(self, text: str) -> str:
+        parts = unicodedata.normalize("NFD", text)
+        return "".join(char for char in parts if not unicodedata.combining(char))
+
+
+class KeysInNfc(CollatedStorage):
+    """breaks KEY-4: ids are normalized to NFC, as web frameworks and identity services do."""
+
+    def fold(self, text: str) -> str:
+        return unicodedata.normalize("NFC", text)
+
+
+class OwnersInNfkc(CollatedStorage):
+    """breaks KEY-4: owners are normalized to NFKC, as user names are by PRECIS and SASLprep."""
+
+    def folded(self, key: Key) -> Key:
+        return unicodedata.normalize("NFKC", key[0]), key[1]

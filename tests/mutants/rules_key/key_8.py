@@ -1,0 +1,39 @@
+"""Mutants of KEY-8."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    CollatedStorage,
+    Seamed,
+)
+from pmcp_storage import (
+    BackendError,
+    TaskRecord,
+)
+from pmcp_storage.backends.memory import Key
+
+
+class KeysOf255Bytes(CollatedStorage):
+    """breaks KEY-8: ids are cut at 255 bytes, the length of a file name and of many columns."""
+
+    def fold(self, text: str) -> str:
+        return text.encode()[:255].decode(errors="ignore")
+
+    def folded(self, key: Key) -> Key:
+        return key[0], self.fold(key[1])
+
+
+class OwnersOf767Bytes(CollatedStorage):
+    """breaks KEY-8: an index takes the first 767 bytes of an owner only, as InnoDB's did."""
+
+    def folded(self, key: Key) -> Key:
+        return key[0].encode()[:767].decode(errors="ignore"), key[1]
+
+
+class NamesTooLong(Seamed):
+    """breaks KEY-8: an id of more than 255 bytes is refused by the file system below."""
+
+    def _create(self, record: TaskRecord) -> int:
+        if len(record.task_id.encode()) > 255:
+            raise BackendError("the storage takes no name of this length")
+        return super()._create(record)

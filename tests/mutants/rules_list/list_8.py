@@ -1,0 +1,26 @@
+"""Mutants of LIST-8."""
+
+from __future__ import annotations
+
+from mutants.rules_list.support import Paged
+from pmcp_storage import (
+    VersionedRecord,
+)
+
+
+class PagesOfAMegabyte(Paged):
+    """breaks LIST-8: a page ends at a megabyte although its limit is not reached, as the page of a
+    DynamoDB query does, and callers take it for the last.
+    """
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        page: list[VersionedRecord] = []
+        size = 0
+        for entry in super()._list_by_owner(owner_id, limit=limit, after=after):
+            size += len(entry.record.to_json())
+            if page and size > 1_000_000:
+                break
+            page.append(entry)
+        return page

@@ -1,0 +1,42 @@
+"""Mutants of LIST-9."""
+
+from __future__ import annotations
+
+from pmcp_storage import (
+    InMemoryBackend,
+    VersionedRecord,
+)
+
+
+class OwnersByPrefix(InMemoryBackend):
+    """breaks LIST-9: a listing holds all owners whose id begins with the given one, as SCAN owner*
+    and folders of object stores do.
+    """
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        owners = {owner for owner, _ in self._storage.rows if owner.startswith(owner_id)}
+        found = [
+            entry
+            for owner in owners
+            for entry in super(OwnersByPrefix, self)._list_by_owner(owner, limit=limit, after=after)
+        ]
+        found.sort(key=lambda entry: entry.record.task_id, reverse=True)
+        return found[:limit]
+
+
+class OwnersWithALabel(InMemoryBackend):
+    """breaks LIST-9: an owner's listing includes that of owner#TASK#…, since the prefix of the sort
+    key matches both.
+    """
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found = super()._list_by_owner(owner_id, limit=limit, after=after)
+        for owner in {owner for owner, _ in self._storage.rows}:
+            if owner.startswith(f"{owner_id}#TASK#"):
+                found += super()._list_by_owner(owner, limit=limit, after=after)
+        found.sort(key=lambda entry: entry.record.task_id, reverse=True)
+        return found[:limit]

@@ -1,0 +1,1 @@
+"""Backends that break a rule of PUT, a module for each rule."""

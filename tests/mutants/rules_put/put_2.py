@@ -1,0 +1,31 @@
+"""Mutants of PUT-2."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    InMemoryBackend,
+    TaskRecord,
+)
+
+
+class PutReturnsTheFormerVersion(InMemoryBackend):
+    """breaks PUT-2: put returns the version before it, as ALL_OLD and RETURNING of an older row
+    do.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        return max(1, super()._put(record) - 1)
+
+
+class PutStartsOver(Seamed):
+    """breaks PUT-2: every put sets the version to 1, as INSERT OR REPLACE with a column's default
+    does.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        self._storage.remove(key_of(record))
+        return super()._put(record)

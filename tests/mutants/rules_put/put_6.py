@@ -1,0 +1,52 @@
+"""Mutants of PUT-6."""
+
+from __future__ import annotations
+
+from mutants.base import (
+    Seamed,
+    key_of,
+)
+from pmcp_storage import (
+    TaskRecord,
+)
+
+
+class PutByTaskAlone(Seamed):
+    """breaks PUT-6: a put advances the version of every owner's task of that id: the owner is
+    missing from the WHERE.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        version = super()._put(record)
+        for owner_id, task_id in list(self._storage.rows):
+            if task_id == record.task_id and owner_id != record.owner_id:
+                self.overwrite((owner_id, task_id), version=version)
+        return version
+
+
+class SwapTouchesSiblings(Seamed):
+    """breaks PUT-6: put_if_version advances all tasks of the owner, as where the version belongs
+    to the partition or the document that holds them all.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        version = super()._put_if_version(record, expected_version)
+        for key in list(self._storage.rows):
+            if key[0] == record.owner_id and key != key_of(record):
+                self.overwrite(key, version=self.version(key) + 1)
+        return version
+
+
+class CreateTrimsTheOwner(Seamed):
+    """breaks PUT-6: creating a task drops the owner's other tasks from its listing, as an index
+    that is written as a whole from a stale copy does.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        version = super()._create(record)
+        if record.task_id == "task":
+            others = [k for k in self._storage.rows if k[0] == record.owner_id]
+            for key in others:
+                if key != key_of(record):
+                    self._storage.remove(key)
+        return version

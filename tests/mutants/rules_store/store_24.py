@@ -1,0 +1,26 @@
+"""Mutants of STORE-24."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mutants.rules_store.support import Seam
+from pmcp_storage import (
+    VersionedRecord,
+)
+
+
+class ReadsBackWhatItWrote(Seam):
+    """breaks STORE-24: each change is read back, a request more than it takes."""
+
+    def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
+        super().cancel(owner_id, task_id)
+        return self.get(owner_id, task_id)
+
+
+class CountsWithoutAQuota(Seam):
+    """breaks STORE-24: create counts the owner's tasks also where nothing limits them."""
+
+    def create(self, owner_id: str, *args: Any, **kwargs: Any) -> VersionedRecord:
+        self.below.count_by_owner(owner_id)
+        return super().create(owner_id, *args, **kwargs)

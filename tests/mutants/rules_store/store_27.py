@@ -1,0 +1,36 @@
+"""Mutants of STORE-27."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from mutants.rules_store.support import Seam
+from pmcp_storage import (
+    InvalidCursorError,
+    TaskPage,
+)
+
+
+class CursorsAreBareIds(Seam):
+    """breaks STORE-27: a cursor is the last id in base64, and whatever decodes is taken for one."""
+
+    def list(self, owner_id: str, *, cursor: str | None = None, limit: int | None = None) -> Any:
+        try:
+            after = None if cursor is None else urlsafe_b64decode(cursor).decode() or None
+        except ValueError:
+            raise InvalidCursorError from None
+        size = limit or 50
+        tasks = self.below.list_by_owner(owner_id, limit=size, after=after)
+        last = tasks[-1].record.task_id if len(tasks) == size else None
+        return TaskPage(tasks, last and urlsafe_b64encode(last.encode()).decode())
+
+
+class WrongCursorsStartAnew(Seam):
+    """breaks STORE-27: a cursor that cannot be read is taken for none: the first page again."""
+
+    def list(self, owner_id: str, *, cursor: str | None = None, limit: int | None = None) -> Any:
+        try:
+            return super().list(owner_id, cursor=cursor, limit=limit)
+        except InvalidCursorError:
+            return super().list(owner_id, limit=limit)

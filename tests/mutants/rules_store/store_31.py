@@ -1,0 +1,41 @@
+"""Mutants of STORE-31."""
+
+from __future__ import annotations
+
+from threading import get_ident
+
+from mutants.rules_store.support import Seam
+from pmcp_storage import (
+    BackendError,
+    InMemoryBackend,
+    MemoryStorage,
+    TaskNotFoundError,
+    VersionedRecord,
+)
+
+
+class ThreadBound(InMemoryBackend):
+    """breaks STORE-31: a handle answers only the thread that used it first, as a connection of
+    sqlite3 does.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._thread: int | None = None
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        self._thread = self._thread or get_ident()
+        if get_ident() != self._thread:
+            raise BackendError("this handle was opened in another thread")
+        return super()._get(owner_id, task_id)
+
+
+class DeletesTwice(Seam):
+    """breaks STORE-31: the blocking store tells a deletion that found nothing as an error, the one
+    for event loops does not.
+    """
+
+    def delete(self, owner_id: str, task_id: str) -> bool:
+        if super().delete(owner_id, task_id):
+            return True
+        raise TaskNotFoundError(owner_id, task_id)

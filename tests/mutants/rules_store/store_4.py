@@ -1,0 +1,31 @@
+"""Mutants of STORE-4."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mutants.rules_store.support import Seam
+from pmcp_storage import (
+    VersionedRecord,
+)
+
+
+class ChangesRenewTheLease(Seam):
+    """breaks STORE-4: a change makes the task live another ttl, as a session's expiry slides."""
+
+    def set_variables(self, *args: Any) -> VersionedRecord:
+        changed = super().set_variables(*args)
+        ttl = timedelta(milliseconds=changed.record.task.ttl or 0)
+        return self.rewrite(changed, expires_at=datetime.now(UTC) + ttl)
+
+
+class TtlOfSeconds(Seam):
+    """breaks STORE-4: the ttl is kept as milliseconds and applied as seconds."""
+
+    def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
+        made = super().create(*args, **kwargs)
+        expires_at = made.record.task.created_at + timedelta(seconds=made.record.task.ttl or 0)
+        record = made.record.model_copy(update={"expires_at": expires_at})
+        self.below.delete(record.owner_id, record.task_id)
+        return VersionedRecord(record, self.below.create(record))
