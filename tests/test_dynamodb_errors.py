@@ -34,7 +34,7 @@ from pmcp_storage import (
     StorageFullError,
     TaskRecord,
 )
-from pmcp_storage.backends.dynamodb import table_definition
+from pmcp_storage.backends.dynamodb.definition import table_definition
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -42,13 +42,13 @@ from pmcp_storage.errors import (
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
 
 if TYPE_CHECKING:
-    from pmcp_storage.aio import AsyncStorageBackend, to_sync
-    from pmcp_storage.backends.dynamodb import DynamoDbBackend as DynamoDbBackend
-    from pmcp_storage.backends.redis import RedisBackend as RedisBackend
-    from pmcp_storage.backends.sqlite import SqliteBackend
-    from pmcp_storage.config import StoreConfig
-    from pmcp_storage.listing import TaskPage
-    from pmcp_storage.store import AsyncTaskStore, GenericTaskStore
+    from pmcp_storage.aio.async_backend import AsyncStorageBackend, to_sync
+    from pmcp_storage.backends.dynamodb.dynamodb_backend import DynamoDbBackend as DynamoDbBackend
+    from pmcp_storage.backends.redis.redis_backend import RedisBackend as RedisBackend
+    from pmcp_storage.backends.sqlite.sqlite_backend import SqliteBackend
+    from pmcp_storage.store.config import StoreConfig
+    from pmcp_storage.store.paging import TaskPage
+    from pmcp_storage.store.task_store import AsyncTaskStore, GenericTaskStore
 
 __version__ = "0.1.0"
 
@@ -98,17 +98,17 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
-    "AsyncStorageBackend": "aio",
-    "AsyncTaskStore": "store",
-    "DynamoDbBackend": "backends.dynamodb",
-    "GenericTaskStore": "store",
-    "RedisBackend": "backends.redis",
-    "SqliteBackend": "backends.sqlite",
-    "StoreConfig": "config",
-    "TaskPage": "listing",
-    "to_sync": "aio",
+    "AsyncStorageBackend": "aio.async_backend",
+    "AsyncTaskStore": "store.task_store",
+    "DynamoDbBackend": "backends.dynamodb.dynamodb_backend",
+    "GenericTaskStore": "store.task_store",
+    "RedisBackend": "backends.redis.redis_backend",
+    "SqliteBackend": "backends.sqlite.sqlite_backend",
+    "StoreConfig": "store.config",
+    "TaskPage": "store.paging",
+    "to_sync": "aio.async_backend",
 }
-"""The names that are loaded when they are asked for, and their modules. A backend's module has the
+"""The names that are loaded when they are asked for, and their modules. A backend's package has the
 name of the extra that brings its library."""
 
 
@@ -119,6 +119,6 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
-        extra = module.removeprefix("backends.")
+        extra = module.split(".")[1]
         hint = f"{name} needs a library that is not installed: pip install 'pmcp-storage[{extra}]'"
         raise ModuleNotFoundError(hint, name=error.name) from error

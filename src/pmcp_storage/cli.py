@@ -20,7 +20,7 @@ Command = Callable[[argparse.Namespace], Iterator[str]]
 
 def init_dynamodb(options: argparse.Namespace) -> Iterator[str]:
     """Create the table with on-demand billing where it is missing, and switch on its expiry."""
-    from pmcp_storage.backends.dynamodb import client_from_env, table_definition
+    from pmcp_storage.backends.dynamodb.dynamodb_backend import client_from_env, table_definition
 
     client, name = client_from_env(), options.table
     missing = client.exceptions.ResourceNotFoundException

@@ -19,8 +19,8 @@ from functools import partial
 from typing import Any
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
-from pmcp_storage.backends._instants import epoch_microseconds
-from pmcp_storage.backends._sqlite_file import ConnectionPool, error_code, open_file
+from pmcp_storage.backends.instants import epoch_microseconds
+from pmcp_storage.backends.sqlite.file import ConnectionPool, error_code, open_file
 from pmcp_storage.errors import (
     AlreadyExistsError,
     BackendError,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
-from pmcp_storage.backends._dynamodb_table import key_fault, status_fault, ttl_fault
+from pmcp_storage.backends.dynamodb.definition import key_fault, status_fault, ttl_fault
 from pmcp_storage.errors import (
     BackendError,
     OutcomeUnknownError,

@@ -7,8 +7,8 @@ dead entries with every write and listing, and expire together with their last r
 is percent-encoded within the braces, so one owner's keys share a cluster's slot.
 
 Every write is one script, thus atomic, and stores a `write_id` of its own: a repeated attempt
-that meets its own `write_id` knows that the first one was applied. `_redis_scripts` has the
-scripts, `_redis_calls` tells how attempts are made.
+that meets its own `write_id` knows that the first one was applied. `scripts` has the scripts,
+`transport` tells how attempts are made.
 
 What survives depends on the server: see `RedisBackend.verify`.
 """
@@ -25,9 +25,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
-from pmcp_storage.backends import _redis_scripts as scripts
-from pmcp_storage.backends._instants import epoch_microseconds
-from pmcp_storage.backends._redis_calls import Client, RedisCalls
+from pmcp_storage.backends.instants import epoch_microseconds
+from pmcp_storage.backends.redis import scripts
+from pmcp_storage.backends.redis.transport import Client, RedisCalls
 from pmcp_storage.errors import (
     AlreadyExistsError,
     BackendError,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pmcp_storage.aio import Call
+from pmcp_storage.aio.async_backend import Call
 from pmcp_storage.backend import StorageBackend, VersionedRecord
-from pmcp_storage.cursor import mint_cursor, read_cursor
+from pmcp_storage.store.cursor import mint_cursor, read_cursor
 
 _PAGE_REQUESTS = 4
 """The most requests for one page: how often one is refilled whose tasks have expired."""

@@ -36,7 +36,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from pmcp_storage.backends._redis_scripts import Command, Script
+from pmcp_storage.backends.redis.scripts import Command, Script
 from pmcp_storage.errors import BackendError, OutcomeUnknownError, StorageError, StorageFullError
 
 Client = Redis | RedisCluster

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from pmcp_storage.config import StoreConfig
 from pmcp_storage.errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.config import StoreConfig
 
 _NEXT = {
     TaskStatus.WORKING: (

@@ -21,10 +21,14 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from pmcp_storage import arguments, domain
-from pmcp_storage.aio import AsyncStorageBackend, Call, call_async, call_at_once, run_at_once
+from pmcp_storage.aio.async_backend import (
+    AsyncStorageBackend,
+    Call,
+    call_async,
+    call_at_once,
+    run_at_once,
+)
 from pmcp_storage.backend import StorageBackend, VersionedRecord
-from pmcp_storage.config import StoreConfig
 from pmcp_storage.errors import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -35,9 +39,11 @@ from pmcp_storage.errors import (
     TaskNotReadyError,
     TaskQuotaError,
 )
-from pmcp_storage.listing import TaskPage, read_page
 from pmcp_storage.records import TaskRecord, TaskStatus
-from pmcp_storage.task_errors import raises_task_errors
+from pmcp_storage.store import lifecycle, validation
+from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.paging import TaskPage, read_page
+from pmcp_storage.store.translation import raises_task_errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,18 +94,20 @@ class AsyncTaskStore:
         TaskTooLargeError.
         """
         owner_id = self._owner(owner_id)
-        task_id = domain.mint_task_id() if task_id is None else arguments.accept_task_id(task_id)
-        ttl_ms = arguments.accept_ttl(ttl_ms, self._config)
-        method = arguments.accept("request_method", request_method)
-        given = arguments.accept_variables({} if variables is None else variables, self._config)
-        record = domain.new_record(owner_id, task_id, method, ttl_ms, given, self._config)
+        task_id = (
+            lifecycle.mint_task_id() if task_id is None else validation.accept_task_id(task_id)
+        )
+        ttl_ms = validation.accept_ttl(ttl_ms, self._config)
+        method = validation.accept("request_method", request_method)
+        given = validation.accept_variables({} if variables is None else variables, self._config)
+        record = lifecycle.new_record(owner_id, task_id, method, ttl_ms, given, self._config)
         await self._check_quota(owner_id)
         return await self._create(record)
 
     @raises_task_errors
     async def get(self, owner_id: str, task_id: str) -> VersionedRecord:
         """Return the task and its version: one request. Raises TaskNotFoundError."""
-        return await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        return await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
 
     @raises_task_errors
     async def update_status(
@@ -109,9 +117,9 @@ class AsyncTaskStore:
 
         Raises TaskNotFoundError, InvalidTransitionError, TaskTooLargeError.
         """
-        status, given = arguments.accept_status(status), arguments.accept("message", message)
+        status, given = validation.accept_status(status), validation.accept("message", message)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_status(task, status, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_status(task, status, given, self._config)
         )
 
     @raises_task_errors
@@ -123,9 +131,9 @@ class AsyncTaskStore:
         Raises TaskNotFoundError, TaskEndedError, InvalidVariablesError, and TaskTooLargeError
         where the merged variables would make the task too large.
         """
-        given = arguments.accept_variables(variables, self._config)
+        given = validation.accept_variables(variables, self._config)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_variables(task, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_variables(task, given, self._config)
         )
 
     @raises_task_errors
@@ -134,9 +142,9 @@ class AsyncTaskStore:
 
         Raises TaskNotFoundError, TaskEndedError, TaskTooLargeError.
         """
-        given = arguments.accept("result", result)
+        given = validation.accept("result", result)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_result(task, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_result(task, given, self._config)
         )
 
     @raises_task_errors
@@ -154,14 +162,14 @@ class AsyncTaskStore:
         A result of None is none. Raises TaskNotFoundError, InvalidTransitionError,
         TaskTooLargeError.
         """
-        end, text = arguments.accept_status(status), arguments.accept("message", message)
+        end, text = validation.accept_status(status), validation.accept("message", message)
         if not end.is_terminal:
             raise InvalidArgumentError("status", "must be one of completed, failed, cancelled")
-        given = arguments.accept("result", result)
+        given = validation.accept("result", result)
         return await self._change(
             owner_id,
             task_id,
-            lambda task: domain.ended_with_result(task, end, text, given, self._config),
+            lambda task: lifecycle.ended_with_result(task, end, text, given, self._config),
         )
 
     @raises_task_errors
@@ -171,7 +179,7 @@ class AsyncTaskStore:
         Raises TaskNotFoundError; TaskNotReadyError before the task has ended, NoResultError if
         it ended without a result.
         """
-        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        found = await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
         if not found.record.status.is_terminal:
             raise TaskNotReadyError(task_id, found.record.status)
         if found.record.result is None:
@@ -184,7 +192,7 @@ class AsyncTaskStore:
         return await self._change(
             owner_id,
             task_id,
-            lambda task: domain.with_status(task, TaskStatus.CANCELLED, None, self._config),
+            lambda task: lifecycle.with_status(task, TaskStatus.CANCELLED, None, self._config),
         )
 
     @raises_task_errors
@@ -198,13 +206,13 @@ class AsyncTaskStore:
         in a row have expired and are still stored. Usually one request, at most four, each for
         `limit` + 1 records, however many tasks there are. Raises InvalidCursorError.
         """
-        owner_id, limit = self._owner(owner_id), arguments.accept_limit(limit, self._config)
+        owner_id, limit = self._owner(owner_id), validation.accept_limit(limit, self._config)
         return await read_page(self._call, self._backend, owner_id, cursor, limit)
 
     @raises_task_errors
     async def delete(self, owner_id: str, task_id: str) -> bool:
         """Delete the task, whatever its status; return whether there was one to delete."""
-        owner_id, task_id = self._owner(owner_id), arguments.accept_task_id(task_id)
+        owner_id, task_id = self._owner(owner_id), validation.accept_task_id(task_id)
         try:
             await self._read(owner_id, task_id)
         except NotFoundError:
@@ -230,7 +238,7 @@ class AsyncTaskStore:
     async def _change(
         self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
     ) -> VersionedRecord:
-        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        found = await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
         record = decide(found.record)
         version = await self._call(self._backend.put_if_version, record, found.version)
         return VersionedRecord(record, version)
@@ -267,7 +275,7 @@ class AsyncTaskStore:
             raise TaskQuotaError(owner_id, limit)
 
     def _owner(self, owner_id: str) -> str:
-        return arguments.accept_owner(owner_id, self._config)
+        return validation.accept_owner(owner_id, self._config)
 
 
 def _blocking(

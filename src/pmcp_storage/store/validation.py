@@ -14,7 +14,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from pmcp_storage.config import StoreConfig
 from pmcp_storage.errors import (
     AnonymousOwnerError,
     InvalidArgumentError,
@@ -22,6 +21,7 @@ from pmcp_storage.errors import (
     InvalidVariablesError,
 )
 from pmcp_storage.records import Json, TaskStatus, Text, check_owner_id, check_task_id
+from pmcp_storage.store.config import StoreConfig
 
 ANONYMOUS_OWNER = "local"
 """The owner under whom tasks of nobody are stored. The empty name means the same."""

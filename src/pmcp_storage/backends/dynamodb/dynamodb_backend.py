@@ -1,7 +1,7 @@
 """The backend for Amazon DynamoDB: one table, one item per task, one request per operation.
 
 A write carries a write_id of its own, so that a refusal which meets the write's own first attempt
-is told from a conflict; `_dynamodb_calls` tells whether such an attempt can have been applied.
+is told from a conflict; `table` tells whether such an attempt can have been applied.
 Expired records are removed by the table's native time to live, so this backend removes none.
 The Rust crate `pmcp-tasks` can work on the same table: its items lack some attributes, and its
 expires_at is rounded down where ours is rounded up.
@@ -20,13 +20,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
-from pmcp_storage.backends._dynamodb_calls import (
+from pmcp_storage.backends.dynamodb.definition import table_definition
+from pmcp_storage.backends.dynamodb.table import (
     ITEM_LIMIT,
     SIZE_TOLERANCE,
     Answer,
     Table,
 )
-from pmcp_storage.backends._dynamodb_table import table_definition
 from pmcp_storage.errors import (
     AlreadyExistsError,
     BackendError,

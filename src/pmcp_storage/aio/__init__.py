@@ -1,0 +1,1 @@
+"""Async backends, and the adapters between them and sync ones."""

@@ -1,0 +1,1 @@
+"""The backend for Amazon DynamoDB. Importing this package imports no library."""

@@ -1,0 +1,1 @@
+"""The backend for Redis and Valkey. Importing this package imports no library."""

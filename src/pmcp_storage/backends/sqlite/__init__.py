@@ -1,0 +1,1 @@
+"""The backend for SQLite. Importing this package imports no library."""

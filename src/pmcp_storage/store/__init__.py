@@ -1,0 +1,1 @@
+"""The task store: every rule of the domain, over any backend."""
