@@ -1,8 +1,10 @@
 """Storage for MCP tasks: the task store, the backend interface, the backends and the record.
 
-Every public name can be imported from here. What not everybody needs, the store, the async doors
-and the backends with a library of their own, is loaded when its name is first asked for, so that
-importing this package needs pydantic only.
+Every public name can be imported from here. What not everybody needs, the store, the async
+interface and the backends with a library of their own, is loaded when its name is first asked for,
+so that importing this package needs pydantic only.
+
+To read the code, begin with `records`, then `backend`; `backends` and `store` build on those.
 """
 
 from importlib import import_module
@@ -12,21 +14,24 @@ from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
 from pmcp_storage.backends.memory import InMemoryBackend, MemoryStorage
 from pmcp_storage.errors import (
     AlreadyExistsError,
-    AnonymousOwnerError,
     BackendError,
     ConcurrentModificationError,
     CorruptRecordError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RecordTooLargeError,
+    StorageError,
+    StorageFullError,
+)
+from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.task_errors import (
+    AnonymousOwnerError,
     InvalidArgumentError,
     InvalidCursorError,
     InvalidTransitionError,
     InvalidTtlError,
     InvalidVariablesError,
     NoResultError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RecordTooLargeError,
-    StorageError,
-    StorageFullError,
     TaskAlreadyExistsError,
     TaskBackendError,
     TaskConflictError,
@@ -39,16 +44,17 @@ from pmcp_storage.errors import (
     TaskStorageFullError,
     TaskTooLargeError,
 )
-from pmcp_storage.records import Task, TaskRecord, TaskStatus
 
 if TYPE_CHECKING:
-    from pmcp_storage.aio.async_backend import AsyncStorageBackend, to_sync
+    from pmcp_storage.aio.async_backend import AsyncStorageBackend
+    from pmcp_storage.aio.sync_adapter import to_sync
     from pmcp_storage.backends.dynamodb.dynamodb_backend import DynamoDbBackend as DynamoDbBackend
     from pmcp_storage.backends.redis.redis_backend import RedisBackend as RedisBackend
     from pmcp_storage.backends.sqlite.sqlite_backend import SqliteBackend
+    from pmcp_storage.store.blocking import GenericTaskStore
     from pmcp_storage.store.config import StoreConfig
     from pmcp_storage.store.paging import TaskPage
-    from pmcp_storage.store.task_store import AsyncTaskStore, GenericTaskStore
+    from pmcp_storage.store.task_store import AsyncTaskStore
 
 __version__ = "0.1.0"
 
@@ -101,12 +107,12 @@ _ON_DEMAND = {
     "AsyncStorageBackend": "aio.async_backend",
     "AsyncTaskStore": "store.task_store",
     "DynamoDbBackend": "backends.dynamodb.dynamodb_backend",
-    "GenericTaskStore": "store.task_store",
+    "GenericTaskStore": "store.blocking",
     "RedisBackend": "backends.redis.redis_backend",
     "SqliteBackend": "backends.sqlite.sqlite_backend",
     "StoreConfig": "store.config",
     "TaskPage": "store.paging",
-    "to_sync": "aio.async_backend",
+    "to_sync": "aio.sync_adapter",
 }
 """The names that are loaded when they are asked for, and their modules. A backend's package has the
 name of the extra that brings its library."""

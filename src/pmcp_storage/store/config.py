@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pmcp_storage.records import MAX_NESTING
+from pmcp_storage.plain_json import MAX_NESTING
 
 LONGEST_TTL_MS = 100 * 365 * 86_400_000
 """A hundred years: beyond, now plus ttl might be no date any more."""

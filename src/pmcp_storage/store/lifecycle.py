@@ -1,6 +1,6 @@
 """The rules of a task's life: its state machine, its size, and what a change makes of a record.
 
-Nothing here knows a storage. What callers hand in has been validated and copied by `arguments`,
+Nothing here knows a storage. What callers hand in has been validated and copied by `validation`,
 and what is read is valid and in nobody else's hands, so that a change builds on valid parts.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from pmcp_storage.errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
 from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.task_errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 
 _NEXT = {
     TaskStatus.WORKING: (
