@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pmcp_storage import SqliteBackend, Task, TaskRecord, TaskStatus, read_row
-from pmcp_storage.backends.sqlite import sqlite_backend as statements
+from pmcp_storage.backends.sqlite import statements
 from pmcp_storage.backends.sqlite.file import open_file
 
 ROUNDS = 400

@@ -34,7 +34,7 @@ from pmcp_storage import (
     TaskRecord,
     TaskStatus,
 )
-from pmcp_storage.backends.sqlite.sqlite_backend import CLEANUP, PAGE
+from pmcp_storage.backends.sqlite.statements import CLEANUP, PAGE
 
 # Python warns of any fork in a process with threads; that it is safe here is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
