@@ -1,4 +1,4 @@
-"""Opening a SQLite file: laid out for tasks where it is new, refused where it holds something else."""
+"""Opening a SQLite file: laid out where it is new, refused where it holds other things."""
 
 from __future__ import annotations
 
