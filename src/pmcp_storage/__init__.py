@@ -1,8 +1,8 @@
 """Storage for MCP tasks: the task store, the backend interface, the backends and the record.
 
-Every public name can be imported from here. What not everybody needs, the store, the async
-interface and the backends with a library of their own, is loaded when its name is first asked for,
-so that importing this package needs pydantic only.
+Every public name can be imported from here. The store, the async interface and the backends with a
+library of their own are loaded when their names are first used, so that importing this package
+needs pydantic only.
 
 To read the code, begin with `records`, then `backend`; `backends` and `store` build on those.
 """
@@ -114,8 +114,8 @@ _ON_DEMAND = {
     "TaskPage": "store.paging",
     "to_sync": "aio.sync_adapter",
 }
-"""The names that are loaded when they are asked for, and their modules. A backend's package has the
-name of the extra that brings its library."""
+"""The names that are loaded when they are first used, and their modules. A backend's package has
+the name of the extra that brings its library."""
 
 
 def __getattr__(name: str) -> Any:

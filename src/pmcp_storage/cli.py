@@ -1,8 +1,8 @@
 """`pmcp-storage init | verify`: set up a storage, and say what is wrong with one.
 
 Both may be run again and again: `init` does what is missing and changes nothing else, `verify`
-changes nothing at all. Exit codes: 0 all is well, 1 something is wrong and was said, 2 the command
-line is wrong. What there is to do for a backend, its package knows.
+changes nothing at all. Exit codes: 0 all is well, 1 something is wrong and reported, 2 the command
+line is wrong. What each backend needs is in its package.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_backends(verb: argparse.ArgumentParser) -> str:
-    """Add a subcommand for each backend; return what they have to say in all."""
+    """Add a subcommand for each backend; return the notes that they end their help with."""
     names = backends.names()
     subcommands = verb.add_subparsers(dest="backend", required=True, metavar=" | ".join(names))
     notes = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Everything that goes wrong in a storage backend, arguments of a wrong form aside."""
+    """The base of all errors of a storage backend, except those of wrong arguments."""
 
 
 class NotFoundError(StorageError):

@@ -1,8 +1,8 @@
-"""Plain JSON: which values it can hold, copies of them, and where another value is at odds with it.
+"""Plain JSON values: copies of them, their text, and what is wrong with a value that is not one.
 
-What counts is what comes back: numbers that JSON lacks, text that UTF-8 cannot hold and types that
-another replaces are refused, with their place. Which fields are to be plain JSON, and what is made
-of the error, is left to others.
+A value is plain JSON if it comes back as it was: numbers that JSON lacks, text that UTF-8 cannot
+hold, and types that come back as others are refused, with their place. Which fields must be plain
+JSON, and which error a caller sees, is decided elsewhere.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The JSON is camelCase and shared with the Rust crate `pmcp-tasks`, so that serve
 languages can work on one table. Every record that can be constructed satisfies
 `TaskRecord.from_json(record.to_json()) == record`; what could not come back is refused at
 construction, with the field's place. Versions and keys of a storage are not part of it, and
-neither are the rules of the domain: those belong to the store. Which values are plain JSON at
-all, `plain_json` decides.
+neither are the rules of the domain: those belong to the store. `plain_json` decides which
+values are plain JSON.
 """
 
 from __future__ import annotations

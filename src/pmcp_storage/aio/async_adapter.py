@@ -23,7 +23,7 @@ T = TypeVar("T")
 def in_threads(backend: StorageBackend) -> AsyncStorageBackend:
     """An async backend whose operations run in threads of the event loop's default executor.
 
-    An operation that is cancelled goes on in its thread.
+    An operation that is cancelled still runs to its end in its thread.
     """
     return _AsyncBackend(backend, asyncio.to_thread)
 

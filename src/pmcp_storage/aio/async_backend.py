@@ -1,7 +1,7 @@
 """The interface of an async backend: that of `StorageBackend`, with coroutines for operations.
 
-Its operations are the code of StorageBackend's, so that both check the same. What a backend must
-keep to is said there.
+Its operations share the code of StorageBackend's, so that both check the same. The contract is the
+same, too.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ class LoopThread:
 
     def _started(self) -> threading.Thread:
         if self._thread is None:
-            self._loop, self._stop = asyncio.new_event_loop(), asyncio.Event()
+            self._loop = asyncio.new_event_loop()
+            self._stop = asyncio.Event()
             self._thread = threading.Thread(target=self._serve, name="pmcp-storage", daemon=True)
             self._thread.start()
         return self._thread

@@ -1,6 +1,6 @@
 """From async to sync: `to_sync` makes a StorageBackend of an async one.
 
-So everything that takes a StorageBackend takes any backend.
+With it, everything that takes a StorageBackend takes any backend.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pmcp_storage.records import TaskRecord
 
 
 def to_sync(backend: AsyncStorageBackend) -> StorageBackend:
-    """A StorageBackend over an async one, usable from any thread, also from many at once.
+    """A StorageBackend over an async one, usable from any number of threads.
 
     Its operations block the calling thread while they run on an event loop of their own, in one
     background thread that the first of them starts. close lets those under way finish, closes
     the async backend and ends the thread. The async backend must not be used elsewhere, because
-    connections belong to the event loop that opened them; nor from a process forked afterwards,
-    which the thread does not follow. Raises TypeError for anything but an AsyncStorageBackend.
+    connections belong to the event loop that opened them; nor in a process forked afterwards,
+    where the thread does not exist. Raises TypeError for anything but an AsyncStorageBackend.
     """
     if not isinstance(backend, AsyncStorageBackend):
         kind = type(backend).__name__

@@ -1,7 +1,7 @@
 """The task store without an event loop.
 
-Its rules are those of `task_store`, the same code: over a backend that answers at once, a
-coroutine of that store runs to its end without waiting.
+It runs the code of `task_store`: over a backend whose operations never wait, a coroutine of that
+store runs to its end without an event loop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 def _blocking(
     method: Callable[Concatenate[AsyncTaskStore, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[GenericTaskStore, P], T]:
-    """The coroutine method, run to its end: its backend answers at once."""
+    """The method, without waiting for an event loop."""
 
     @wraps(method)
     def blocking(self: GenericTaskStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -35,7 +35,7 @@ class GenericTaskStore:
     """Tasks and the rules of their life, over any backend: AsyncTaskStore without an event loop.
 
     Every method does, returns and raises what the one of that name in AsyncTaskStore does, and
-    blocks the calling thread meanwhile. `to_sync` makes an async backend fit.
+    blocks the calling thread until it is done. `to_sync` makes an async backend fit.
     """
 
     def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:

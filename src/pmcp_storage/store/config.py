@@ -34,7 +34,7 @@ class StoreConfig(BaseModel):
     the same time can exceed the limit by n - 1.
 
     `allow_anonymous`: whether the owners "" and "local" are served. They are one owner, stored
-    as "local", whose tasks everybody without a name shares.
+    as "local", whose tasks all anonymous callers share.
 
     `poll_interval_ms`: milliseconds, how often a client is asked to poll a new task.
 

@@ -2,14 +2,14 @@
 
 `validation` accepts the arguments, `lifecycle` decides what becomes of a task, `paging` makes the
 pages of a listing, and the store reads and writes. It keeps no state; tasks live in the backend,
-which whoever opened it closes.
+which it never closes.
 
 Every change reads the task, decides, and writes it back if nobody else wrote it in between
 (compare-and-swap): two requests to the backend. A conflict goes to the caller, who alone knows
 whether the change still makes sense; nothing is repeated behind the caller's back.
 
-Whoever names another owner's task gets what a task that never was gets: the same request, the
-same error. An expired task is treated so too, whether or not the storage still holds it.
+Another owner's task is treated like one that never existed: the same request to the storage, the
+same error. So is an expired task, whether or not the storage still holds it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class AsyncTaskStore:
     """Tasks and the rules of their life, for event loops, over any backend.
 
     An AsyncStorageBackend is awaited; a StorageBackend works in threads of the event loop's
-    default executor. Safe for many tasks, threads and processes at once. If the awaiting task is
-    cancelled during a change, the change may or may not have been made.
+    default executor. Safe for concurrent use by tasks, threads and processes. If the awaiting task
+    is cancelled during a change, the change may or may not have been made.
 
     Every method raises InvalidArgumentError for an argument that no task can have,
     AnonymousOwnerError for the owners "" and "local" unless the configuration allows them,
@@ -128,7 +128,7 @@ class AsyncTaskStore:
 
     @raises_task_errors
     async def set_result(self, owner_id: str, task_id: str, result: Any) -> VersionedRecord:
-        """Store a result, any JSON value, and leave the status; None takes the result away.
+        """Store a result, any JSON value, and leave the status; None removes the result.
 
         Raises TaskNotFoundError, TaskEndedError, TaskTooLargeError.
         """
@@ -149,7 +149,7 @@ class AsyncTaskStore:
         """End the task and store its result, any JSON value, in one write.
 
         `status` is completed, failed or cancelled; without a message the task keeps its old one.
-        A result of None is none. Raises TaskNotFoundError, InvalidTransitionError,
+        A result of None counts as no result. Raises TaskNotFoundError, InvalidTransitionError,
         TaskTooLargeError.
         """
         end = validation.accept_status(status)
@@ -211,7 +211,7 @@ class AsyncTaskStore:
         except NotFoundError:
             return False
         except CorruptRecordError:
-            pass  # What cannot be read would stand in every listing's way for ever.
+            pass  # What cannot be read would otherwise fail every listing for good.
         return await self._backend.delete(owner_id, task_id)
 
     @raises_task_errors
@@ -245,8 +245,8 @@ class AsyncTaskStore:
             return replaced
 
     async def _replace_expired(self, record: TaskRecord) -> VersionedRecord | None:
-        # Not deleted and created: the versions would start anew, and a late write to the expired
-        # task could meet the new one.
+        # Deleting and creating would start at version 1 again, and a late write to the expired task
+        # could overwrite the new one.
         try:
             found = await self._backend.get(record.owner_id, record.task_id)
             if not found.record.is_expired(datetime.now(UTC)):

@@ -170,7 +170,8 @@ def _first_problem(
 
 
 def _length_problem(kind: str, text: str, config: StoreConfig) -> Problem | None:
-    size, limit = len(text.encode()), config.max_string_bytes
+    size = len(text.encode())
+    limit = config.max_string_bytes
     if size <= limit:
         return None
     return Problem("", f"a {kind} of {size} bytes is over the limit of {limit}: store it elsewhere")

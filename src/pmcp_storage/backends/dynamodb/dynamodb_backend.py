@@ -129,8 +129,8 @@ class DynamoDbBackend(StorageBackend):
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
         counting = _counting(live_at)
-        # Only the first page is cut to what is asked for: where expired items take part of it,
-        # pages cut again and again would cost a request each.
+        # Only the first page is limited to what is asked for: where expired items fill part of it,
+        # limiting every further one would cost more requests.
         first = {} if at_most is None else {"Limit": min(at_most, _MOST)}
         page = self._page(owner_id, None, **counting, **first)
         count = self._count_page(owner_id, page, live_at)
@@ -215,7 +215,7 @@ def _refused(record: TaskRecord, expected: int, answer: Answer) -> StorageError:
     """What a refusal that does not show our own write means."""
     owner_id, task_id = record.owner_id, record.task_id
     actual = 0 if answer.stored is None else items.version_of(answer.stored)
-    # One beyond the expected version ours cannot have stood before: it would have that number.
+    # Another's write of the very next version leaves no room for an earlier attempt of ours.
     if answer.uncertain and actual != expected + 1:
         return OutcomeUnknownError(
             f"whether this write of task {task_id!r} of owner {owner_id!r} was applied is unknown: "

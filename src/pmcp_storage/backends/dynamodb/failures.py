@@ -76,7 +76,7 @@ def _describe_transport(error: Exception, code: str, action: str) -> str:
             "the region."
         )
     if isinstance(error, ClientError | boto.BotoCoreError):
-        return f"failed at {action} ({code}): the cause says more; trying again may help."
+        return f"failed at {action} ({code}): see the cause of this error; trying again may help."
     return (
         f"gave an answer to {action} that is not DynamoDB's ({code}): check what listens at "
         "that address."

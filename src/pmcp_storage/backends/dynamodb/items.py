@@ -1,4 +1,4 @@
-"""A record as an item of the table, and back; and how large DynamoDB takes an item to be."""
+"""A record as an item of the table, and back; and the size of an item, as DynamoDB counts it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def encode(record: TaskRecord, version: int) -> Item:
 
 def decode(owner_id: str, task_id: str, item: Item) -> VersionedRecord:
     """The record of an item. Raises CorruptRecordError."""
-    version, data = version_of(item), item.get("data", {}).get("S")
+    version = version_of(item)
+    data = item.get("data", {}).get("S")
     if version is None or data is None:
         raise malformed(owner_id, task_id)
     return read_row(owner_id, task_id, data, version)

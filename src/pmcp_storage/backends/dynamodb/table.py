@@ -1,7 +1,7 @@
 """The requests to one DynamoDB table, and failures in plain words.
 
-What became of the attempts of a request, `attempts` notes. What an operation means, and what items
-look like, is the backend's.
+`attempts` notes what became of each attempt of a request, and `failures` explains most errors. What
+an operation means, and what items look like, is up to the backend.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Table:
     def _why_invalid(self) -> str:
         table = self._describe_table()
         problem = None if table is None else key_problem(table)
-        return problem or "the cause says why"
+        return problem or "see the cause of this error"
 
     def _describe_table(self) -> dict[str, Any] | None:
         """The table as DescribeTable shows it; None if it does not, for whatever reason."""

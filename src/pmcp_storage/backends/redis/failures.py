@@ -27,7 +27,7 @@ REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError, AuthorizationE
 """Answers of the server which mean that it did not execute the command."""
 
 _SHOWABLE = (ConnectionError, TimeoutError, RedisClusterException, ResponseError)
-"""Errors whose text may be shown. Others quote an answer that could not be parsed, thus data."""
+"""Errors whose text may be shown. Others quote an answer that could not be parsed: maybe data."""
 
 TRANSIENT = (
     AskError,
@@ -40,7 +40,7 @@ TRANSIENT = (
 )
 """Refusals that can pass by themselves: a server starts, or a cluster changes its shape."""
 
-_LOG_IN = "give the client a user name and password that the server knows"
+_LOG_IN = "give the client a user name and password that the server accepts"
 _MORE_CONNECTIONS = "let the client's pool have more connections (max_connections)"
 _CLUSTER = "this is a Redis Cluster: hand in a redis.RedisCluster"
 
@@ -58,7 +58,9 @@ _SIGNS = {
     "MOVED": _CLUSTER,
     "No connection available": _MORE_CONNECTIONS,
     "unauthenticated": _LOG_IN,  # a long command of a client that has not logged in
-    "WRONGTYPE": "something else is stored under a key of ours: remove it, or change the prefix",
+    "WRONGTYPE": (
+        "something else is stored under one of this backend's keys: remove it, or change the prefix"
+    ),
 }
 """Remedies by the text of a refusal, for those to which redis-py does not always give a class."""
 
@@ -89,4 +91,4 @@ def _remedy(error: Exception, text: str) -> str:
             return remedy
     if isinstance(error, ResponseError):
         return "see the server's log"
-    return "check that the server runs, and its address"
+    return "check that the server runs and that the address is right"

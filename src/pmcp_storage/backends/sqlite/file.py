@@ -59,7 +59,7 @@ def _lay_out(db: sqlite3.Connection, path: str) -> None:
 
 
 def _is_ours(db: sqlite3.Connection, path: str) -> bool:
-    """Whether the file is laid out; False if it is empty, BackendError if it is another's."""
+    """Whether the file is laid out; False if it is empty, BackendError if it holds other things."""
     tables, application_id, version = db.execute(IDENTITY).fetchone()
     if (tables, application_id, version) == (0, 0, 0):
         return False
@@ -70,7 +70,7 @@ def _is_ours(db: sqlite3.Connection, path: str) -> bool:
         )
     if version != SCHEMA_VERSION:
         raise BackendError(
-            f"{path} has schema version {version}, and this version of pmcp-storage knows "
-            f"{SCHEMA_VERSION} only: use the version of pmcp-storage that wrote it"
+            f"{path} has schema version {version}, and this version of pmcp-storage supports "
+            f"only {SCHEMA_VERSION}: use the version of pmcp-storage that wrote it"
         )
     return True
