@@ -22,7 +22,7 @@ from uuid import uuid4
 import redis
 
 from pmcp_storage import RedisBackend, Task, TaskRecord, TaskStatus, read_row
-from pmcp_storage.backends import _redis_scripts as scripts
+from pmcp_storage.backends.redis import scripts
 
 ROUNDS = 400
 NOW = datetime.now(UTC)

@@ -21,8 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pmcp_storage import SqliteBackend, Task, TaskRecord, TaskStatus, read_row
-from pmcp_storage.backends import sqlite as statements
-from pmcp_storage.backends._sqlite_file import open_file
+from pmcp_storage.backends.sqlite import statements
+from pmcp_storage.backends.sqlite.file import open_file
 
 ROUNDS = 400
 NOW = datetime(2026, 2, 23, 10, 30, tzinfo=UTC)

@@ -54,7 +54,7 @@ def dynamodb_client() -> Iterator[DynamoDBClient]:
 @pytest.fixture(scope="module")
 def table(dynamodb_client: DynamoDBClient) -> Iterator[str]:
     """The name of a table that is the module's own."""
-    from pmcp_storage.backends.dynamodb import table_definition
+    from pmcp_storage.backends.dynamodb.definition import table_definition
 
     name = f"tasks-{uuid.uuid4().hex}"
     dynamodb_client.create_table(**table_definition(name))

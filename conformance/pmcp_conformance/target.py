@@ -111,7 +111,7 @@ class BackendTarget(ABC):
         opened = getattr(self, door)(*args)
         if isinstance(opened, StorageBackend):
             return opened
-        from pmcp_storage.aio import AsyncStorageBackend, to_sync
+        from pmcp_storage import AsyncStorageBackend, to_sync
 
         if isinstance(opened, AsyncStorageBackend):
             return to_sync(opened)

@@ -1,32 +1,37 @@
 """Storage for MCP tasks: the task store, the backend interface, the backends and the record.
 
-Every public name can be imported from here. What not everybody needs, the store, the async doors
-and the backends with a library of their own, is loaded when its name is first asked for, so that
-importing this package needs pydantic only.
+Every public name can be imported from here. The store, the async interface and the backends with a
+library of their own are loaded when their names are first used, so that importing this package
+needs pydantic only.
+
+To read the code, begin with `records`, then `backend`; `backends` and `store` build on those.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
 from pmcp_storage.backends.memory import InMemoryBackend, MemoryStorage
 from pmcp_storage.errors import (
     AlreadyExistsError,
-    AnonymousOwnerError,
     BackendError,
     ConcurrentModificationError,
     CorruptRecordError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RecordTooLargeError,
+    StorageError,
+    StorageFullError,
+)
+from pmcp_storage.on_demand import on_demand
+from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.task_errors import (
+    AnonymousOwnerError,
     InvalidArgumentError,
     InvalidCursorError,
     InvalidTransitionError,
     InvalidTtlError,
     InvalidVariablesError,
     NoResultError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RecordTooLargeError,
-    StorageError,
-    StorageFullError,
     TaskAlreadyExistsError,
     TaskBackendError,
     TaskConflictError,
@@ -39,16 +44,17 @@ from pmcp_storage.errors import (
     TaskStorageFullError,
     TaskTooLargeError,
 )
-from pmcp_storage.records import Task, TaskRecord, TaskStatus
 
 if TYPE_CHECKING:
-    from pmcp_storage.aio import AsyncStorageBackend, to_sync
-    from pmcp_storage.backends.dynamodb import DynamoDbBackend as DynamoDbBackend
-    from pmcp_storage.backends.redis import RedisBackend as RedisBackend
-    from pmcp_storage.backends.sqlite import SqliteBackend
-    from pmcp_storage.config import StoreConfig
-    from pmcp_storage.listing import TaskPage
-    from pmcp_storage.store import AsyncTaskStore, GenericTaskStore
+    from pmcp_storage.aio.async_backend import AsyncStorageBackend
+    from pmcp_storage.aio.sync_adapter import to_sync
+    from pmcp_storage.backends.dynamodb.dynamodb_backend import DynamoDbBackend as DynamoDbBackend
+    from pmcp_storage.backends.redis.redis_backend import RedisBackend as RedisBackend
+    from pmcp_storage.backends.sqlite.sqlite_backend import SqliteBackend
+    from pmcp_storage.store.blocking import GenericTaskStore
+    from pmcp_storage.store.config import StoreConfig
+    from pmcp_storage.store.paging import TaskPage
+    from pmcp_storage.store.task_store import AsyncTaskStore
 
 __version__ = "0.1.0"
 
@@ -98,27 +104,16 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
-    "AsyncStorageBackend": "aio",
-    "AsyncTaskStore": "store",
-    "DynamoDbBackend": "backends.dynamodb",
-    "GenericTaskStore": "store",
-    "RedisBackend": "backends.redis",
-    "SqliteBackend": "backends.sqlite",
-    "StoreConfig": "config",
-    "TaskPage": "listing",
-    "to_sync": "aio",
+    "AsyncStorageBackend": "aio.async_backend",
+    "AsyncTaskStore": "store.task_store",
+    "DynamoDbBackend": "backends.dynamodb.dynamodb_backend",
+    "GenericTaskStore": "store.blocking",
+    "RedisBackend": "backends.redis.redis_backend",
+    "SqliteBackend": "backends.sqlite.sqlite_backend",
+    "StoreConfig": "store.config",
+    "TaskPage": "store.paging",
+    "to_sync": "aio.sync_adapter",
 }
-"""The names that are loaded when they are asked for, and their modules. A backend's module has the
-name of the extra that brings its library."""
+"""The names that are loaded when they are first used, and their modules."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _ON_DEMAND[name]
-    try:
-        return getattr(import_module(f"{__name__}.{module}"), name)
-    except ModuleNotFoundError as error:
-        extra = module.removeprefix("backends.")
-        hint = f"{name} needs a library that is not installed: pip install 'pmcp-storage[{extra}]'"
-        raise ModuleNotFoundError(hint, name=error.name) from error
+__getattr__ = on_demand(__name__, _ON_DEMAND)

@@ -30,9 +30,10 @@ from pmcp_storage.errors import (
 from pmcp_storage.records import TaskRecord, check_owner_id, check_task_id
 
 PAGE = 100
-"""The records that a listing asks for at a time unless told otherwise."""
+"""The records in a page of a listing, unless the caller asks for another number."""
 
-_PUT_ATTEMPTS = 1000
+PUT_ATTEMPTS = 1000
+"""How often `put` reads a version and finds it changed when it writes, before it gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +205,12 @@ class StorageBackend(ABC):
         write twice, with an acknowledged write of somebody else in between. Override it only
         where one atomic step cannot be repeated by the client.
         """
-        for _ in range(_PUT_ATTEMPTS):
+        for _ in range(PUT_ATTEMPTS):
             try:
                 return self._put_once(record)
             except (AlreadyExistsError, ConcurrentModificationError, NotFoundError):
                 continue
-        raise BackendError(
-            f"put of task {record.task_id!r} gave up: in each of {_PUT_ATTEMPTS} attempts the "
-            "stored version changed between reading and writing it"
-        )
+        raise put_gave_up(record)
 
     def _put_once(self, record: TaskRecord) -> int:
         try:
@@ -236,17 +234,25 @@ class StorageBackend(ABC):
         """Free what the handle opened itself; called once."""
 
 
+def put_gave_up(record: TaskRecord) -> BackendError:
+    """The error of a `put` whose every attempt met another's write."""
+    return BackendError(
+        f"put of task {record.task_id!r} gave up: in each of {PUT_ATTEMPTS} attempts the "
+        "stored version changed between reading and writing it"
+    )
+
+
 def read_row(owner_id: str, task_id: str, data: str, version: int) -> VersionedRecord:
     """Decode a stored row: how every backend turns its JSON into a record.
 
     Raises CorruptRecordError if `data` is not a record, or the record of another key; the message
-    names the fields at fault and shows no value.
+    names the fields that are wrong and shows no value.
     """
     try:
         record = TaskRecord.from_json(data)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors()]
-        raise CorruptRecordError(owner_id, task_id, "; ".join(faults)) from error
+        problems = [f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors()]
+        raise CorruptRecordError(owner_id, task_id, "; ".join(problems)) from error
     if (record.owner_id, record.task_id) != (owner_id, task_id):
         raise CorruptRecordError(owner_id, task_id, "its JSON names another owner or task")
     return VersionedRecord(record, version)

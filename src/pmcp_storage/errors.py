@@ -1,27 +1,18 @@
-"""The errors of the storage layer, one kind per situation that a caller can act on.
+"""The errors of storage backends, one kind per situation that a caller can act on.
 
 Every error keeps its facts as attributes, in the order of its constructor, so that it survives
 pickle and copy. No error belongs to one storage: what a storage's own library raised is the
 `__cause__`. Neither message, args nor repr shows a record's variables or result; whoever raises
 an error with a `message` keeps them out of it.
 
-Backends raise StorageErrors. A task store raises TaskErrors, which add what a JSON-RPC server
-answers with; the StorageError behind one, if there is one, is its `__cause__`.
+These are what backends raise. A task store raises the TaskErrors of `store.task_errors`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-INVALID_PARAMS = -32602
-"""The JSON-RPC code for a mistake in the request."""
-
-INTERNAL_ERROR = -32603
-"""The JSON-RPC code for a failure of the server."""
-
 
 class StorageError(Exception):
-    """Everything that goes wrong in a storage backend, arguments of a wrong form aside."""
+    """The base of all errors of a storage backend, except those of wrong arguments."""
 
 
 class NotFoundError(StorageError):
@@ -70,7 +61,7 @@ class ConcurrentModificationError(StorageError):
 class RecordTooLargeError(StorageError):
     """The record is over a limit of the storage; nothing was written.
 
-    `size` and `limit` are bytes; `limit` is None where the storage does not tell it.
+    `size` and `limit` are bytes; `limit` is None where the storage does not say it.
     """
 
     def __init__(self, size: int, limit: int | None) -> None:
@@ -119,244 +110,4 @@ class OutcomeUnknownError(BackendError):
     """The write may or may not have been applied, and nothing proves either.
 
     Read the record to see; repeat the write only if doing it twice is harmless.
-    """
-
-
-class TaskError(Exception):
-    """What a task store refuses or cannot do.
-
-    `code` is the JSON-RPC error code: -32602 where the request is at fault and repeating it is
-    in vain, -32603 where the server's state or storage stands in the way.
-    """
-
-    code: ClassVar[int] = INVALID_PARAMS
-
-
-class TaskNotFoundError(TaskError):
-    """This owner has no such task: there is none, it has expired, or it is another owner's."""
-
-    def __init__(self, owner_id: str, task_id: str) -> None:
-        super().__init__(owner_id, task_id)
-        self.owner_id = owner_id
-        self.task_id = task_id
-
-    def __str__(self) -> str:
-        return f"owner {self.owner_id!r} has no task {self.task_id!r}"
-
-
-class TaskAlreadyExistsError(TaskError):
-    """A task to be created is there already; the stored one is unchanged."""
-
-    def __init__(self, owner_id: str, task_id: str) -> None:
-        super().__init__(owner_id, task_id)
-        self.owner_id = owner_id
-        self.task_id = task_id
-
-    def __str__(self) -> str:
-        return (
-            f"owner {self.owner_id!r} already has a task {self.task_id!r}: "
-            "create it under another id, or under none to have one minted"
-        )
-
-
-class InvalidTransitionError(TaskError):
-    """The state machine has no such transition; `allowed` are the statuses that can follow."""
-
-    def __init__(
-        self, task_id: str, from_status: str, to_status: str, allowed: tuple[str, ...]
-    ) -> None:
-        super().__init__(task_id, from_status, to_status, allowed)
-        self.task_id = task_id
-        self.from_status = from_status
-        self.to_status = to_status
-        self.allowed = allowed
-
-    def __str__(self) -> str:
-        remedy = f"choose {', '.join(self.allowed)}" if self.allowed else "it has ended for good"
-        return (
-            f"task {self.task_id!r} cannot go from {self.from_status} to {self.to_status}: {remedy}"
-        )
-
-
-class TaskEndedError(TaskError):
-    """The task has ended, so that its variables and its result stay as they are."""
-
-    def __init__(self, task_id: str, status: str) -> None:
-        super().__init__(task_id, status)
-        self.task_id = task_id
-        self.status = status
-
-    def __str__(self) -> str:
-        return f"task {self.task_id!r} is {self.status} and takes no more changes"
-
-
-class TaskNotReadyError(TaskError):
-    """The task has not ended, so that it has no final result yet."""
-
-    def __init__(self, task_id: str, status: str) -> None:
-        super().__init__(task_id, status)
-        self.task_id = task_id
-        self.status = status
-
-    def __str__(self) -> str:
-        return f"task {self.task_id!r} is still {self.status}: ask again when it has ended"
-
-
-class NoResultError(TaskError):
-    """The task has ended without a result."""
-
-    def __init__(self, task_id: str, status: str) -> None:
-        super().__init__(task_id, status)
-        self.task_id = task_id
-        self.status = status
-
-    def __str__(self) -> str:
-        return f"task {self.task_id!r} is {self.status} and has no result: see its status message"
-
-
-class TaskTooLargeError(TaskError):
-    """The task would be over a limit of the store or its storage; nothing was written.
-
-    `size` and `limit` are bytes of the whole record as JSON; `limit` is None where the storage
-    does not tell it.
-    """
-
-    def __init__(self, size: int, limit: int | None) -> None:
-        super().__init__(size, limit)
-        self.size = size
-        self.limit = limit
-
-    def __str__(self) -> str:
-        limit = "the storage's limit" if self.limit is None else f"the limit of {self.limit} bytes"
-        return (
-            f"the task would take {self.size} bytes, which is over {limit}: keep large data "
-            "elsewhere and only a reference to it in the task"
-        )
-
-
-class InvalidCursorError(TaskError):
-    """The cursor did not come from a listing of this owner's tasks."""
-
-    def __str__(self) -> str:
-        return (
-            "the cursor did not come from a listing of this owner's tasks: pass next_cursor "
-            "as it was given, or no cursor to start with the newest task"
-        )
-
-
-class InvalidTtlError(TaskError):
-    """The ttl is not from 1 to `max_ttl_ms` milliseconds."""
-
-    def __init__(self, ttl_ms: int, max_ttl_ms: int) -> None:
-        super().__init__(ttl_ms, max_ttl_ms)
-        self.ttl_ms = ttl_ms
-        self.max_ttl_ms = max_ttl_ms
-
-    def __str__(self) -> str:
-        # CPython refuses to print an integer of thousands of digits.
-        given = f"{self.ttl_ms}" if abs(self.ttl_ms) < 2**64 else "a number beyond 64 bits"
-        return f"ttl_ms must be from 1 to {self.max_ttl_ms} milliseconds, not {given}"
-
-
-class InvalidVariablesError(TaskError):
-    """The variables are not what a task can hold, at `place`, for a `reason`."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(place, reason)
-        self.place = place
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
-
-
-class AnonymousOwnerError(TaskError):
-    """The owner names nobody, and the store keeps no tasks for nobody."""
-
-    def __init__(self, owner_id: str) -> None:
-        super().__init__(owner_id)
-        self.owner_id = owner_id
-
-    def __str__(self) -> str:
-        return (
-            f"owner {self.owner_id!r} is anonymous: authenticate the caller, or set "
-            "allow_anonymous where all callers may share their tasks"
-        )
-
-
-class InvalidArgumentError(TaskError):
-    """An argument that no task can have, for a `reason`."""
-
-    def __init__(self, argument: str, reason: str) -> None:
-        super().__init__(argument, reason)
-        self.argument = argument
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.argument}: {self.reason}"
-
-
-class TaskConflictError(TaskError):
-    """Somebody else changed the task between its reading and its writing; nothing was written."""
-
-    code = INTERNAL_ERROR
-
-    def __init__(
-        self, owner_id: str, task_id: str, expected_version: int, actual_version: int
-    ) -> None:
-        super().__init__(owner_id, task_id, expected_version, actual_version)
-        self.owner_id = owner_id
-        self.task_id = task_id
-        self.expected_version = expected_version
-        self.actual_version = actual_version
-
-    def __str__(self) -> str:
-        return (
-            f"task {self.task_id!r} of owner {self.owner_id!r} was changed from version "
-            f"{self.expected_version} to {self.actual_version} meanwhile: get it again and decide "
-            "whether the change still applies"
-        )
-
-
-class TaskQuotaError(TaskError):
-    """The owner has as many unexpired tasks as the store allows; nothing was written."""
-
-    code = INTERNAL_ERROR
-
-    def __init__(self, owner_id: str, limit: int) -> None:
-        super().__init__(owner_id, limit)
-        self.owner_id = owner_id
-        self.limit = limit
-
-    def __str__(self) -> str:
-        return (
-            f"owner {self.owner_id!r} has the {self.limit} tasks that an owner may have: "
-            "delete some or wait until some expire"
-        )
-
-
-class TaskStorageFullError(TaskError):
-    """The storage takes no more tasks; nothing was written."""
-
-    code = INTERNAL_ERROR
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-class TaskBackendError(TaskError):
-    """The storage failed in another way; an operation that wrote has written nothing."""
-
-    code = INTERNAL_ERROR
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-class TaskOutcomeUnknownError(TaskBackendError):
-    """The change may or may not have been made, and nothing proves either.
-
-    Get the task to see.
     """

@@ -4,15 +4,14 @@ The JSON is camelCase and shared with the Rust crate `pmcp-tasks`, so that serve
 languages can work on one table. Every record that can be constructed satisfies
 `TaskRecord.from_json(record.to_json()) == record`; what could not come back is refused at
 construction, with the field's place. Versions and keys of a storage are not part of it, and
-neither are the rules of the domain: those belong to the store.
+neither are the rules of the domain: those belong to the store. `plain_json` decides which
+values are plain JSON.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -20,15 +19,21 @@ from itertools import chain
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError, from_json, to_json
+from pydantic_core import PydanticCustomError
+
+from pmcp_storage.plain_json import (
+    LONE_SURROGATE,
+    NotJsonError,
+    Problem,
+    dump,
+    find_problem,
+    is_utf8,
+    plain_copy,
+)
 
 MAX_OWNER_ID_BYTES = 1024
 MAX_TASK_ID_BYTES = 256
-MAX_NESTING = 128
-MAX_INT_DIGITS = 4300
-"""The digits of the longest integer that CPython converts from text by default."""
 
-_INT_BEYOND = 10**MAX_INT_DIGITS
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -50,105 +55,44 @@ def check_task_id(task_id: str) -> str:
     return _check_id("task_id", task_id, MAX_TASK_ID_BYTES)
 
 
-def _check_id(name: str, value: str, most: int) -> str:
+def id_problem(value: Any, max_bytes: int) -> str | None:
+    """What is wrong with an id, as the rest of a sentence that its name begins; None if nothing is.
+
+    `max_bytes` is the most bytes of UTF-8 that it may have.
+    """
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} has a lone surrogate, which UTF-8 cannot hold") from None
-    if not 1 <= size <= most:
-        raise ValueError(f"{name} must have 1 to {most} bytes of UTF-8, not {size}")
-    if "\0" in value:
-        raise ValueError(f"{name} must not contain U+0000")
-    return value
+        return f"must be a str, not {type(value).__name__}"
+    if not is_utf8(value):
+        return f"has {LONE_SURROGATE}"
+    if not 1 <= (size := len(value.encode())) <= max_bytes:
+        return f"must have 1 to {max_bytes} bytes of UTF-8, not {size}"
+    return "must not contain U+0000" if "\0" in value else None
 
 
-def _dump(value: Any, find_fault: Callable[[], str | None]) -> str:
-    """The JSON text of a value; ValueError naming the place of what JSON cannot hold."""
-    try:
-        text = to_json(value, inf_nan_mode="constants").decode()
-    except ValueError as error:
-        raise ValueError(find_fault() or "cannot be written as JSON") from error
-    deep = text.count("[") + text.count("{") > MAX_NESTING
-    # Cheap signs first: the text may hold them innocently, so the walk decides.
-    if (deep or "NaN" in text or "Infinity" in text) and (fault := find_fault()):
-        raise ValueError(fault)
-    return text
-
-
-def _fault(value: Any, place: str, depth: int = 1) -> str | None:
-    """What is wrong with a value that is not plain JSON, and where; None if nothing is."""
-    if isinstance(value, dict | list):
-        if depth > MAX_NESTING:
-            return f"{place[:60]}…: nested deeper than {MAX_NESTING} levels"
-        children = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, child in children:
-            if isinstance(value, dict) and (fault := _key_fault(key, place)):
-                return fault
-            if fault := _fault(child, f"{place}[{json.dumps(key)}]", depth + 1):
-                return fault
-        return None
-    return _scalar_fault(value, place)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _key_fault(key: Any, place: str) -> str | None:
-    if not isinstance(key, str):
-        return f"{place}: an object key must be a string, not {type(key).__name__}"
-    return _scalar_fault(key, f"{place}, key {key!a}")
-
-
-def _scalar_fault(value: Any, place: str) -> str | None:
-    if value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return None if _is_utf8(value) else f"{place}: a lone surrogate, which UTF-8 cannot hold"
-    if isinstance(value, int):
-        long = not -_INT_BEYOND < value < _INT_BEYOND
-        return f"{place}: an integer of more than {MAX_INT_DIGITS} digits" if long else None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{place}: {value} is not JSON"
-    return f"{place}: {type(value).__name__} is not a JSON type"
+def _check_id(name: str, value: str, max_bytes: int) -> str:
+    problem = id_problem(value, max_bytes)
+    if problem is None:
+        return value
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"{name} {problem}")
 
 
 def _plain_json(value: Any, info: ValidationInfo) -> Any:
     """The value in plain JSON types, sharing nothing with the caller's."""
-    find_fault = partial(_fault, value, info.field_name or "value")
+    place = info.field_name or "value"
     try:
-        text = _dump(value, find_fault)
+        if info.mode != "json":
+            return plain_copy(value, place)
         # What the parser has just made is held by nobody else and has only JSON's types.
-        return value if info.mode == "json" else _unchanged_copy(value, text, find_fault)
-    except ValueError as error:
-        raise PydanticCustomError("json_value", "{fault}", {"fault": str(error)}) from None
-
-
-def _unchanged_copy(value: Any, text: str, find_fault: Callable[[], str | None]) -> Any:
-    try:
-        copy = from_json(text)
-    except ValueError as error:
-        raise ValueError(find_fault() or "cannot be read back from JSON") from error
-    if copy != value:
-        raise ValueError(find_fault() or "would come back changed from JSON")
-    return copy
-
-
-def _record_fault(fields: dict[str, Any]) -> str | None:
-    parts = chain(fields["task"].items(), fields.items())
-    faults = (_fault(value, name) for name, value in parts if value is not fields["task"])
-    return next((fault for fault in faults if fault), None)
+        dump(value, partial(find_problem, value, place))
+        return value
+    except NotJsonError as error:
+        raise PydanticCustomError("json_value", "{problem}", {"problem": str(error)}) from None
 
 
 def _utf8(text: str) -> str:
-    if not _is_utf8(text):
-        raise PydanticCustomError("text", "has a lone surrogate, which UTF-8 cannot hold")
+    if not is_utf8(text):
+        raise PydanticCustomError("text", f"has {LONE_SURROGATE}")
     return text
 
 
@@ -313,7 +257,7 @@ class TaskRecord(_Wire):
             "expiresAt": None if expires_at is None else _rfc3339(expires_at, "microseconds"),
             **(self.__pydantic_extra__ or {}),
         }
-        return _dump(fields, partial(_record_fault, fields))
+        return dump(fields, partial(_record_problem, fields))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -324,3 +268,9 @@ class TaskRecord(_Wire):
         record; the message shows no value.
         """
         return cls.model_validate_json(text, by_alias=True, by_name=False)
+
+
+def _record_problem(fields: dict[str, Any]) -> Problem | None:
+    parts = chain(fields["task"].items(), fields.items())
+    problems = (find_problem(value, name) for name, value in parts if value is not fields["task"])
+    return next(filter(None, problems), None)

@@ -28,10 +28,10 @@ from pmcp_storage import (
     TaskRecord,
     TaskStatus,
     VersionedRecord,
-    aio,
     to_sync,
 )
-from pmcp_storage.aio import run_at_once
+from pmcp_storage.aio import loop_thread
+from pmcp_storage.aio.async_adapter import run_at_once
 from support.store_support import expired, make
 
 
@@ -254,7 +254,7 @@ def test_closing_lets_calls_under_way_finish(monkeypatch: pytest.MonkeyPatch) ->
         backend._loop._loop.call_soon_threadsafe(gate.set)
         wait(calls)
 
-    monkeypatch.setattr(aio, "wait", wait_with_the_gate_open)
+    monkeypatch.setattr(loop_thread, "wait", wait_with_the_gate_open)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(backend.get, "o", "t")
         wrapped.entered.wait()

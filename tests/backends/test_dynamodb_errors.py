@@ -21,7 +21,7 @@ from pmcp_storage import (
     StorageFullError,
     TaskRecord,
 )
-from pmcp_storage.backends.dynamodb import table_definition
+from pmcp_storage.backends.dynamodb.definition import table_definition
 from support.dynamodb_support import (
     CREATED,
     NO_RETRIES,

@@ -589,8 +589,8 @@ def seize_index(client: Any) -> None:
     [
         (make_replica, "connect to the primary"),
         (demand_password, "password"),
-        (seize_record, "something else is stored under a key of ours"),
-        (seize_index, "something else is stored under a key of ours"),
+        (seize_record, "something else is stored under one of this backend's keys"),
+        (seize_index, "something else is stored under one of this backend's keys"),
     ],
 )
 def test_a_refusal_says_what_to_do_and_writes_nothing(

@@ -34,7 +34,7 @@ from pmcp_storage import (
     TaskRecord,
     TaskStatus,
 )
-from pmcp_storage.backends.sqlite import CLEANUP, PAGE
+from pmcp_storage.backends.sqlite.statements import CLEANUP, PAGE
 
 # Python warns of any fork in a process with threads; that it is safe here is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -274,7 +274,7 @@ def missing_folder(path: Path) -> None:
         (no_database, "not a SQLite database: name another file"),
         (another_database, "a SQLite database of something else"),
         (another_application, "a SQLite database of something else"),
-        (newer_schema, "has schema version 2, and this version of pmcp-storage knows 1 only"),
+        (newer_schema, "has schema version 2, and this version of pmcp-storage supports only 1"),
         (folder, "this is a folder: name a file in it"),
         (missing_folder, "there is no folder"),
     ],

@@ -388,5 +388,5 @@ def test_only_minting_an_id_needs_a_library_for_it(
     assert store.create("o", "tools/call", task_id="t").version == 1
     with pytest.raises(ModuleNotFoundError, match="needs uuid-utils: pip install uuid-utils"):
         store.create("o", "tools/call")
-    code = "import sys; import pmcp_storage.store; sys.exit('uuid_utils' in sys.modules)"
+    code = "import sys; import pmcp_storage.store.task_store; sys.exit('uuid_utils' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -103,12 +103,14 @@ def test_a_page_of_many_tasks_is_one_request_for_it_alone(
     assert asked == [6, 6]
 
 
-def test_a_cursor_goes_on_after_its_task_has_gone(store: GenericTaskStore) -> None:
+def test_a_cursor_goes_on_after_its_task_has_gone(
+    store: GenericTaskStore, backend: CountingBackend
+) -> None:
     made = [store.create("o", "tools/call") for _ in range(4)]
     page = store.list("o", limit=2)
     store.delete("o", page.tasks[-1].record.task_id)
     newer = store.create("o", "tools/call")
-    rest = GenericTaskStore(store._store._backend).list("o", cursor=page.next_cursor)
+    rest = GenericTaskStore(backend).list("o", cursor=page.next_cursor)
     assert rest.tasks == made[1::-1]
     assert newer not in rest.tasks
 

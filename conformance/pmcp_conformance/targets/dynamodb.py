@@ -66,7 +66,7 @@ class DynamoDbTarget(BackendTarget):
         )
 
     def prepare(self) -> None:
-        from pmcp_storage.backends.dynamodb import table_definition
+        from pmcp_storage.backends.dynamodb.definition import table_definition
 
         if not self._table:
             self._table, self._made = f"pmcp_conformance_{uuid4().hex}", True
@@ -125,9 +125,7 @@ class DynamoDbTarget(BackendTarget):
                 region_name=self._client.meta.region_name,
                 config=Config(**self.connection),
             )
-        backend = DynamoDbBackend(client, self._table)
-        backend._owns_client = True
-        return backend
+        return DynamoDbBackend(client, self._table, close_client=True)
 
     def _open(self, table: str) -> StorageBackend:
         from pmcp_storage import DynamoDbBackend
@@ -137,7 +135,7 @@ class DynamoDbTarget(BackendTarget):
     @cached_property
     def _client(self) -> Any:
         """One client for all handles of a process: making one costs tens of milliseconds."""
-        from pmcp_storage.backends.dynamodb import client_from_env
+        from pmcp_storage.backends.dynamodb.client import client_from_env
 
         return client_from_env()
 

@@ -37,6 +37,7 @@ class MemoryStorage:
         self._expiries: list[tuple[datetime, Key]] = []
 
     def write(self, key: Key, row: Row) -> None:
+        """Insert or overwrite a row."""
         owner_id, task_id = key
         if key not in self.rows:
             insort(self._task_ids.setdefault(owner_id, []), task_id)
@@ -46,6 +47,7 @@ class MemoryStorage:
             self._drop_outdated_expiries()
 
     def remove(self, key: Key) -> bool:
+        """Remove a row; return whether there was one."""
         if self.rows.pop(key, None) is None:
             return False
         owner_id, task_id = key
@@ -56,12 +58,14 @@ class MemoryStorage:
         return True
 
     def page(self, owner_id: str, limit: int, after: str | None) -> list[tuple[str, Row]]:
+        """Up to `limit` rows of the owner below `after`, descending, each with its task_id."""
         task_ids = self._task_ids.get(owner_id, [])
         end = len(task_ids) if after is None else bisect_left(task_ids, after)
         found = reversed(task_ids[max(0, end - limit) : end])
         return [(task_id, self.rows[owner_id, task_id]) for task_id in found]
 
     def remove_expired(self, now: datetime) -> int:
+        """Remove the rows that have expired by `now`; return how many."""
         removed = 0
         while self._expiries and self._expiries[0][0] <= now:
             expires_at, key = heappop(self._expiries)
@@ -97,7 +101,8 @@ class InMemoryBackend(StorageBackend):
         return read_row(owner_id, task_id, row.data, row.version)
 
     def _create(self, record: TaskRecord) -> int:
-        data, key = record.to_json(), _key(record)
+        data = record.to_json()
+        key = _key(record)
         with self._storage.lock:
             if key in self._storage.rows:
                 raise AlreadyExistsError(*key)
@@ -105,7 +110,8 @@ class InMemoryBackend(StorageBackend):
         return 1
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        data, key = record.to_json(), _key(record)
+        data = record.to_json()
+        key = _key(record)
         with self._storage.lock:
             row = self._storage.rows.get(key)
             if row is None:
@@ -116,7 +122,8 @@ class InMemoryBackend(StorageBackend):
         return expected_version + 1
 
     def _put(self, record: TaskRecord) -> int:
-        data, key = record.to_json(), _key(record)
+        data = record.to_json()
+        key = _key(record)
         with self._storage.lock:
             row = self._storage.rows.get(key)
             version = 1 if row is None else row.version + 1

@@ -33,8 +33,8 @@ class AsksAboutTheExpiredTwice(Seam):
 
     class rules(AsyncTaskStore):  # noqa: N801
         async def _read(self, owner_id: str, task_id: str) -> VersionedRecord:
-            found = await self._call(self._backend.get, owner_id, task_id)
+            found = await self._backend.get(owner_id, task_id)
             if found.record.is_expired(datetime.now(UTC)):
-                await self._call(self._backend.delete, owner_id, task_id)
+                await self._backend.delete(owner_id, task_id)
                 raise NotFoundError(owner_id, task_id)
             return found

@@ -42,7 +42,7 @@ class BringsBackTheDeleted(Seam):
             found = await self._read(self._owner(owner_id), task_id)
             record = decide(found.record)
             try:
-                version = self._backend.put_if_version(record, found.version)
+                version = await self._backend.put_if_version(record, found.version)
             except NotFoundError:
-                version = self._backend.create(record)
+                version = await self._backend.create(record)
             return VersionedRecord(record, version)

@@ -22,7 +22,7 @@ class WritesBlindly(Seam):
             self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
         ) -> VersionedRecord:
             record = decide((await self._read(self._owner(owner_id), task_id)).record)
-            return VersionedRecord(record, await self._call(self._backend.put, record))
+            return VersionedRecord(record, await self._backend.put(record))
 
 
 class SwapsInTwoSteps(InMemoryBackend):

@@ -11,7 +11,7 @@ from pmcp_storage import (
     StoreConfig,
     VersionedRecord,
 )
-from pmcp_storage.aio import call_at_once
+from pmcp_storage.aio.async_adapter import at_once
 
 
 class Seam(GenericTaskStore):
@@ -23,8 +23,7 @@ class Seam(GenericTaskStore):
         super().__init__(backend, config)
         self.below = backend
         self.config = config or StoreConfig()
-        self._store = self.rules(backend, config)
-        self._store._call = call_at_once
+        self._store = self.rules(at_once(backend), config)
 
     def rewrite(self, found: VersionedRecord, **changes: Any) -> VersionedRecord:
         """Write the record once more, with some fields changed."""

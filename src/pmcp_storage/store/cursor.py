@@ -2,8 +2,8 @@
 
 A cursor is the last task_id of a page and a keyed digest over owner and task_id. It needs no
 memory and no secret, so that any machine continues the listing that another began. The key is no
-secret: the digest finds out a cursor that was damaged, made up or made for another owner, and is
-no access control. None is needed: a cursor is only ever a position in the list of the owner who
+secret: the digest detects a cursor that was damaged, made up or made for another owner, and is no
+access control. None is needed: a cursor is only ever a position in the list of the owner who
 presents it, and a forged one leads nowhere else.
 """
 
@@ -13,7 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from hmac import compare_digest
 
-from pmcp_storage.errors import InvalidArgumentError, InvalidCursorError
+from pmcp_storage.store.task_errors import InvalidArgumentError, InvalidCursorError
 
 _KEY = b"pmcp-storage cursor, version 1"
 _DIGEST_BYTES = 16

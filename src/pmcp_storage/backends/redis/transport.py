@@ -1,9 +1,9 @@
-"""Calls to Redis whose outcome is known: attempts, retries, and what an error means.
+"""Calls to Redis whose outcome is known: attempts, and when to repeat one.
 
-redis-py repeats a command by itself, and does not tell. So each attempt here takes a connection
+redis-py repeats a command by itself and does not say so. So each attempt here takes a connection
 of the client's pool and sends its commands once; what was sent and not answered may have been
 applied, what could not be sent or was refused was not. The commands themselves, and what a
-repeated one means, belong to the backend.
+repeated one means, belong to the backend; what an error means, to `failures`.
 """
 
 from __future__ import annotations
@@ -15,73 +15,15 @@ from itertools import chain
 from typing import Any
 
 from redis import Redis, RedisCluster
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    ConnectionError,
-    InvalidResponse,
-    MasterDownError,
-    MaxConnectionsError,
-    MovedError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    ResponseError,
-    TimeoutError,
-    TryAgainError,
-)
+from redis.exceptions import InvalidResponse, MovedError, NoScriptError, ResponseError
 
-from pmcp_storage.backends._redis_scripts import Command, Script
-from pmcp_storage.errors import BackendError, OutcomeUnknownError, StorageError, StorageFullError
+from pmcp_storage.backends.redis.failures import REFUSALS, TRANSIENT, explain
+from pmcp_storage.backends.redis.scripts import Command, Script
 
 Client = Redis | RedisCluster
 
 _PAUSES = (0.0, 0.02, 0.2)
 """Seconds before each attempt."""
-
-_REFUSED = (ResponseError, BusyLoadingError, AuthenticationError, AuthorizationError)
-"""Answers of the server which mean that it did not execute the command."""
-
-_TELLING = (ConnectionError, TimeoutError, RedisClusterException, ResponseError)
-"""Errors whose text may be shown. Others quote an answer that makes no sense, thus data."""
-
-_PASSING = (
-    AskError,
-    BusyLoadingError,
-    ClusterDownError,
-    MasterDownError,
-    MovedError,
-    ReadOnlyError,
-    TryAgainError,
-)
-"""Refusals that may end by themselves: a server starts, or a cluster changes its shape."""
-
-_LOG_IN = "give the client a user name and password that the server knows"
-_MORE_CONNECTIONS = "let the client's pool have more connections (max_connections)"
-_CLUSTER = "this is a Redis Cluster: hand in a redis.RedisCluster"
-
-_REMEDIES: dict[type[Exception], str] = {
-    AuthenticationError: _LOG_IN,
-    AuthorizationError: "let this user run the command (ACL SETUSER)",
-    NoPermissionError: "let this user run the command on these keys (ACL SETUSER)",
-    MovedError: _CLUSTER,
-    ReadOnlyError: "this is a replica: connect to the primary",
-    BusyLoadingError: "the server is still reading its data: try again later",
-    MaxConnectionsError: _MORE_CONNECTIONS,
-}
-
-_SIGNS = {
-    "MOVED": _CLUSTER,
-    "No connection available": _MORE_CONNECTIONS,
-    "unauthenticated": _LOG_IN,  # how a server refuses a long command from a stranger
-    "WRONGTYPE": "something else is stored under a key of ours: remove it, or change the prefix",
-}
-"""What to do about refusals that redis-py does not always tell by a class, by their text."""
 
 
 class RedisCalls:
@@ -90,8 +32,7 @@ class RedisCalls:
     def __init__(self, client: Client) -> None:
         self._client: Any = client
         self._is_cluster = isinstance(client, RedisCluster)
-        self.closed = False
-        """Connections are ended after use from now on, also those of calls under way."""
+        self._closed = False
 
     def read(self, key: bytes, commands: Sequence[Command]) -> list[list[Any]]:
         """The answers to commands that change nothing; `key` names the cluster's node.
@@ -114,7 +55,11 @@ class RedisCalls:
         try:
             return [_config(server, names) for server in self._servers()]
         except Exception as error:
-            raise _explained(error, uncertain=False) from error
+            raise explain(error, uncertain=False) from error
+
+    def close(self) -> None:
+        """End each connection after its use from now on, also those of calls under way."""
+        self._closed = True
 
     def _servers(self) -> list[Redis]:
         client = self._client
@@ -137,11 +82,11 @@ class RedisCalls:
                     return _exchange(connection, commands), uncertain
             except Exception as error:
                 failure = error
-                uncertain |= writes and sent and not isinstance(error, _REFUSED)
-                if not self._may_end(error):
+                uncertain |= writes and sent and not isinstance(error, REFUSALS)
+                if not self._is_worth_repeating(error):
                     break
         assert failure is not None
-        raise _explained(failure, uncertain) from failure
+        raise explain(failure, uncertain=uncertain) from failure
 
     @contextmanager
     def _connection(self, key: bytes) -> Iterator[Any]:
@@ -150,7 +95,7 @@ class RedisCalls:
         try:
             yield connection
         except ResponseError as error:
-            if isinstance(error, _PASSING):
+            if isinstance(error, TRANSIENT):
                 connection.disconnect()
             raise
         except BaseException:
@@ -158,7 +103,7 @@ class RedisCalls:
             connection.disconnect()
             raise
         finally:
-            if self.closed:
+            if self._closed:
                 connection.disconnect()
             pool.release(connection)
 
@@ -168,15 +113,15 @@ class RedisCalls:
             return self._client.get_redis_connection(node).connection_pool
         return self._client.connection_pool
 
-    def _may_end(self, error: Exception) -> bool:
-        if isinstance(error, _REFUSED) and not isinstance(error, _PASSING):
+    def _is_worth_repeating(self, error: Exception) -> bool:
+        if isinstance(error, REFUSALS) and not isinstance(error, TRANSIENT):
             return False
         if self._is_cluster:
-            self._look_for_the_nodes()
+            self._refresh_nodes()
             return True
         return not isinstance(error, MovedError)
 
-    def _look_for_the_nodes(self) -> None:
+    def _refresh_nodes(self) -> None:
         try:
             self._client.nodes_manager.initialize()
         except Exception:
@@ -216,28 +161,3 @@ def _config(server: Redis, names: Sequence[str]) -> dict[str, str]:
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _explained(error: Exception, uncertain: bool) -> StorageError:
-    text = (
-        f"{type(error).__name__}: {error}" if isinstance(error, _TELLING) else type(error).__name__
-    )
-    if uncertain:
-        return OutcomeUnknownError(
-            f"Redis did not answer a write ({text}): read the record to see whether it was written"
-        )
-    if isinstance(error, OutOfMemoryError) or "No space left" in text:
-        return StorageFullError(f"Redis takes no more ({text}): raise maxmemory, or make room")
-    return BackendError(f"Redis failed ({text}): {_remedy(error, text)}")
-
-
-def _remedy(error: Exception, text: str) -> str:
-    for kind, remedy in _REMEDIES.items():
-        if isinstance(error, kind):
-            return remedy
-    for sign, remedy in _SIGNS.items():
-        if sign in text:
-            return remedy
-    if isinstance(error, ResponseError):
-        return "look at the server's log"
-    return "check that the server runs, and its address"

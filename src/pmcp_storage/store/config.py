@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pmcp_storage.records import MAX_NESTING
+from pmcp_storage.plain_json import MAX_NESTING
 
 LONGEST_TTL_MS = 100 * 365 * 86_400_000
 """A hundred years: beyond, now plus ttl might be no date any more."""
@@ -34,7 +34,7 @@ class StoreConfig(BaseModel):
     the same time can exceed the limit by n - 1.
 
     `allow_anonymous`: whether the owners "" and "local" are served. They are one owner, stored
-    as "local", whose tasks everybody without a name shares.
+    as "local", whose tasks all anonymous callers share.
 
     `poll_interval_ms`: milliseconds, how often a client is asked to poll a new task.
 

@@ -1,54 +1,51 @@
-"""The task store: every rule of the domain, over any backend.
+"""The task store for event loops: every rule of the domain, over any backend.
 
-`AsyncTaskStore` is for event loops and `GenericTaskStore` for everything else. They are one
-code: the rules are written as coroutines, and without an event loop a coroutine over a sync
-backend runs to its end at once. The store keeps no state; tasks live in the backend, which
-whoever opened it closes.
+`validation` accepts the arguments, `lifecycle` decides what becomes of a task, `paging` makes the
+pages of a listing, and the store reads and writes. It keeps no state; tasks live in the backend,
+which it never closes.
 
 Every change reads the task, decides, and writes it back if nobody else wrote it in between
 (compare-and-swap): two requests to the backend. A conflict goes to the caller, who alone knows
 whether the change still makes sense; nothing is repeated behind the caller's back.
 
-Whoever names another owner's task gets what a task that never was gets: the same request, the
-same error. An expired task is treated so too, whether or not the storage still holds it.
+Another owner's task is treated like one that never existed: the same request to the storage, the
+same error. So is an expired task, whether or not the storage still holds it.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any
 
-from pmcp_storage import arguments, domain
-from pmcp_storage.aio import AsyncStorageBackend, Call, call_async, call_at_once, run_at_once
+from pmcp_storage.aio.async_adapter import in_threads
+from pmcp_storage.aio.async_backend import AsyncStorageBackend
 from pmcp_storage.backend import StorageBackend, VersionedRecord
-from pmcp_storage.config import StoreConfig
 from pmcp_storage.errors import (
     AlreadyExistsError,
     ConcurrentModificationError,
     CorruptRecordError,
+    NotFoundError,
+)
+from pmcp_storage.records import TaskRecord, TaskStatus
+from pmcp_storage.store import lifecycle, validation
+from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.paging import TaskPage, read_page
+from pmcp_storage.store.task_errors import (
     InvalidArgumentError,
     NoResultError,
-    NotFoundError,
     TaskNotReadyError,
     TaskQuotaError,
 )
-from pmcp_storage.listing import TaskPage, read_page
-from pmcp_storage.records import TaskRecord, TaskStatus
-from pmcp_storage.task_errors import raises_task_errors
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from pmcp_storage.store.translation import raises_task_errors
 
 
 class AsyncTaskStore:
     """Tasks and the rules of their life, for event loops, over any backend.
 
     An AsyncStorageBackend is awaited; a StorageBackend works in threads of the event loop's
-    default executor. Safe for many tasks, threads and processes at once. If the awaiting task is
-    cancelled during a change, the change may or may not have been made.
+    default executor. Safe for concurrent use by tasks, threads and processes. If the awaiting task
+    is cancelled during a change, the change may or may not have been made.
 
     Every method raises InvalidArgumentError for an argument that no task can have,
     AnonymousOwnerError for the owners "" and "local" unless the configuration allows them,
@@ -62,9 +59,7 @@ class AsyncTaskStore:
         backend: StorageBackend | AsyncStorageBackend,
         config: StoreConfig | None = None,
     ) -> None:
-        # An async backend has the same operations, and `call_async` awaits what they return.
-        self._backend = cast(StorageBackend, backend)
-        self._call = _call_for(backend)
+        self._backend = _as_async(backend)
         self._config = config or StoreConfig()
 
     @raises_task_errors
@@ -88,18 +83,20 @@ class AsyncTaskStore:
         TaskTooLargeError.
         """
         owner_id = self._owner(owner_id)
-        task_id = domain.mint_task_id() if task_id is None else arguments.accept_task_id(task_id)
-        ttl_ms = arguments.accept_ttl(ttl_ms, self._config)
-        method = arguments.accept("request_method", request_method)
-        given = arguments.accept_variables({} if variables is None else variables, self._config)
-        record = domain.new_record(owner_id, task_id, method, ttl_ms, given, self._config)
+        task_id = (
+            lifecycle.mint_task_id() if task_id is None else validation.accept_task_id(task_id)
+        )
+        ttl_ms = validation.accept_ttl(ttl_ms, self._config)
+        method = validation.accept_text("request_method", request_method)
+        given = validation.accept_variables({} if variables is None else variables, self._config)
+        record = lifecycle.new_record(owner_id, task_id, method, ttl_ms, given, self._config)
         await self._check_quota(owner_id)
         return await self._create(record)
 
     @raises_task_errors
     async def get(self, owner_id: str, task_id: str) -> VersionedRecord:
         """Return the task and its version: one request. Raises TaskNotFoundError."""
-        return await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        return await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
 
     @raises_task_errors
     async def update_status(
@@ -109,9 +106,10 @@ class AsyncTaskStore:
 
         Raises TaskNotFoundError, InvalidTransitionError, TaskTooLargeError.
         """
-        status, given = arguments.accept_status(status), arguments.accept("message", message)
+        status = validation.accept_status(status)
+        text = validation.accept_message(message)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_status(task, status, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_status(task, status, text, self._config)
         )
 
     @raises_task_errors
@@ -123,20 +121,20 @@ class AsyncTaskStore:
         Raises TaskNotFoundError, TaskEndedError, InvalidVariablesError, and TaskTooLargeError
         where the merged variables would make the task too large.
         """
-        given = arguments.accept_variables(variables, self._config)
+        given = validation.accept_variables(variables, self._config)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_variables(task, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_variables(task, given, self._config)
         )
 
     @raises_task_errors
     async def set_result(self, owner_id: str, task_id: str, result: Any) -> VersionedRecord:
-        """Store a result, any JSON value, and leave the status; None takes the result away.
+        """Store a result, any JSON value, and leave the status; None removes the result.
 
         Raises TaskNotFoundError, TaskEndedError, TaskTooLargeError.
         """
-        given = arguments.accept("result", result)
+        given = validation.accept_result(result)
         return await self._change(
-            owner_id, task_id, lambda task: domain.with_result(task, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_result(task, given, self._config)
         )
 
     @raises_task_errors
@@ -151,17 +149,18 @@ class AsyncTaskStore:
         """End the task and store its result, any JSON value, in one write.
 
         `status` is completed, failed or cancelled; without a message the task keeps its old one.
-        A result of None is none. Raises TaskNotFoundError, InvalidTransitionError,
+        A result of None counts as no result. Raises TaskNotFoundError, InvalidTransitionError,
         TaskTooLargeError.
         """
-        end, text = arguments.accept_status(status), arguments.accept("message", message)
+        end = validation.accept_status(status)
+        text = validation.accept_message(message)
         if not end.is_terminal:
             raise InvalidArgumentError("status", "must be one of completed, failed, cancelled")
-        given = arguments.accept("result", result)
+        given = validation.accept_result(result)
         return await self._change(
             owner_id,
             task_id,
-            lambda task: domain.ended_with_result(task, end, text, given, self._config),
+            lambda task: lifecycle.ended_with_result(task, end, text, given, self._config),
         )
 
     @raises_task_errors
@@ -171,7 +170,7 @@ class AsyncTaskStore:
         Raises TaskNotFoundError; TaskNotReadyError before the task has ended, NoResultError if
         it ended without a result.
         """
-        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        found = await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
         if not found.record.status.is_terminal:
             raise TaskNotReadyError(task_id, found.record.status)
         if found.record.result is None:
@@ -184,7 +183,7 @@ class AsyncTaskStore:
         return await self._change(
             owner_id,
             task_id,
-            lambda task: domain.with_status(task, TaskStatus.CANCELLED, None, self._config),
+            lambda task: lifecycle.with_status(task, TaskStatus.CANCELLED, None, self._config),
         )
 
     @raises_task_errors
@@ -198,20 +197,22 @@ class AsyncTaskStore:
         in a row have expired and are still stored. Usually one request, at most four, each for
         `limit` + 1 records, however many tasks there are. Raises InvalidCursorError.
         """
-        owner_id, limit = self._owner(owner_id), arguments.accept_limit(limit, self._config)
-        return await read_page(self._call, self._backend, owner_id, cursor, limit)
+        owner_id = self._owner(owner_id)
+        limit = validation.accept_limit(limit, self._config)
+        return await read_page(self._backend, owner_id, cursor, limit)
 
     @raises_task_errors
     async def delete(self, owner_id: str, task_id: str) -> bool:
         """Delete the task, whatever its status; return whether there was one to delete."""
-        owner_id, task_id = self._owner(owner_id), arguments.accept_task_id(task_id)
+        owner_id = self._owner(owner_id)
+        task_id = validation.accept_task_id(task_id)
         try:
             await self._read(owner_id, task_id)
         except NotFoundError:
             return False
         except CorruptRecordError:
-            pass  # What cannot be read would stand in every listing's way for ever.
-        return await self._call(self._backend.delete, owner_id, task_id)
+            pass  # What cannot be read would otherwise fail every listing for good.
+        return await self._backend.delete(owner_id, task_id)
 
     @raises_task_errors
     async def cleanup_expired(self) -> int:
@@ -219,10 +220,10 @@ class AsyncTaskStore:
 
         A storage that removes them by itself does nothing here and returns 0.
         """
-        return await self._call(self._backend.cleanup_expired)
+        return await self._backend.cleanup_expired()
 
     async def _read(self, owner_id: str, task_id: str) -> VersionedRecord:
-        found = await self._call(self._backend.get, owner_id, task_id)
+        found = await self._backend.get(owner_id, task_id)
         if found.record.is_expired(datetime.now(UTC)):
             raise NotFoundError(owner_id, task_id)
         return found
@@ -230,27 +231,27 @@ class AsyncTaskStore:
     async def _change(
         self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
     ) -> VersionedRecord:
-        found = await self._read(self._owner(owner_id), arguments.accept_task_id(task_id))
+        found = await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
         record = decide(found.record)
-        version = await self._call(self._backend.put_if_version, record, found.version)
+        version = await self._backend.put_if_version(record, found.version)
         return VersionedRecord(record, version)
 
     async def _create(self, record: TaskRecord) -> VersionedRecord:
         try:
-            return VersionedRecord(record, await self._call(self._backend.create, record))
+            return VersionedRecord(record, await self._backend.create(record))
         except AlreadyExistsError:
             if (replaced := await self._replace_expired(record)) is None:
                 raise
             return replaced
 
     async def _replace_expired(self, record: TaskRecord) -> VersionedRecord | None:
-        # Not deleted and created: the versions would start anew, and a late write to the expired
-        # task could meet the new one.
+        # Deleting and creating would start at version 1 again, and a late write to the expired task
+        # could overwrite the new one.
         try:
-            found = await self._call(self._backend.get, record.owner_id, record.task_id)
+            found = await self._backend.get(record.owner_id, record.task_id)
             if not found.record.is_expired(datetime.now(UTC)):
                 return None
-            version = await self._call(self._backend.put_if_version, record, found.version)
+            version = await self._backend.put_if_version(record, found.version)
             return VersionedRecord(record, version)
         except (ConcurrentModificationError, NotFoundError):
             return None
@@ -260,59 +261,18 @@ class AsyncTaskStore:
         if limit is None:
             return
         now = datetime.now(UTC)
-        if (
-            await self._call(self._backend.count_by_owner, owner_id, live_at=now, at_most=limit)
-            >= limit
-        ):
+        count = await self._backend.count_by_owner(owner_id, live_at=now, at_most=limit)
+        if count >= limit:
             raise TaskQuotaError(owner_id, limit)
 
     def _owner(self, owner_id: str) -> str:
-        return arguments.accept_owner(owner_id, self._config)
+        return validation.accept_owner(owner_id, self._config)
 
 
-def _blocking(
-    method: Callable[Concatenate[AsyncTaskStore, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[GenericTaskStore, P], T]:
-    """The coroutine method, run to its end: its backend answers at once."""
-
-    @wraps(method)
-    def blocking(self: GenericTaskStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return run_at_once(method(self._store, *args, **kwargs))
-
-    return blocking
-
-
-class GenericTaskStore:
-    """Tasks and the rules of their life, over any backend: AsyncTaskStore without an event loop.
-
-    Every method does, returns and raises what the one of that name in AsyncTaskStore does, and
-    blocks the calling thread meanwhile. `to_sync` makes an async backend fit.
-    """
-
-    def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:
-        if not isinstance(backend, StorageBackend):
-            kind = type(backend).__name__
-            raise TypeError(f"backend must be a StorageBackend (see to_sync), not {kind}")
-        self._store = AsyncTaskStore(backend, config)
-        self._store._call = call_at_once
-
-    create = _blocking(AsyncTaskStore.create)
-    get = _blocking(AsyncTaskStore.get)
-    update_status = _blocking(AsyncTaskStore.update_status)
-    set_variables = _blocking(AsyncTaskStore.set_variables)
-    set_result = _blocking(AsyncTaskStore.set_result)
-    complete_with_result = _blocking(AsyncTaskStore.complete_with_result)
-    get_result = _blocking(AsyncTaskStore.get_result)
-    cancel = _blocking(AsyncTaskStore.cancel)
-    list = _blocking(AsyncTaskStore.list)
-    delete = _blocking(AsyncTaskStore.delete)
-    cleanup_expired = _blocking(AsyncTaskStore.cleanup_expired)
-
-
-def _call_for(backend: StorageBackend | AsyncStorageBackend) -> Call:
+def _as_async(backend: StorageBackend | AsyncStorageBackend) -> AsyncStorageBackend:
     if isinstance(backend, AsyncStorageBackend):
-        return call_async
+        return backend
     if isinstance(backend, StorageBackend):
-        return asyncio.to_thread
+        return in_threads(backend)
     kind = type(backend).__name__
     raise TypeError(f"backend must be a StorageBackend or an AsyncStorageBackend, not {kind}")

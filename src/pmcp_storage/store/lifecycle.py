@@ -1,7 +1,7 @@
 """The rules of a task's life: its state machine, its size, and what a change makes of a record.
 
-Nothing here knows a storage. What callers hand in has been validated and copied by `arguments`,
-and what is read is valid and in nobody else's hands, so that a change builds on valid parts.
+Nothing here touches a storage. What callers hand in has been validated and copied by `validation`,
+and what was read is valid and shared with nobody, so that a change builds on valid parts.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from pmcp_storage.config import StoreConfig
-from pmcp_storage.errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.task_errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 
 _NEXT = {
     TaskStatus.WORKING: (
@@ -87,8 +87,9 @@ def with_status(
     """The record in its next status, with its old message where there is no new one.
 
     Raises InvalidTransitionError where the state machine has no such transition, and
-    TaskTooLargeError for a message too many. Without a message the record grows by 7 bytes at
-    most and is not measured: a task that is full to the limit can still be cancelled.
+    TaskTooLargeError for a message that makes the record too large. Without a message the record
+    grows by 7 bytes at most and is not measured: a task that is full to the limit can still be
+    cancelled.
     """
     allowed = _NEXT.get(record.status, ())
     if status not in allowed:
@@ -178,7 +179,7 @@ def _touched(task: Task, **changes: Any) -> Task:
 
 def _changed(model: _Model, **changes: Any) -> _Model:
     # Not the model's own model_copy, which validates and copies all of it once more: what was read
-    # is valid and in nobody else's hands, and so is what was accepted. Nor pydantic's, which takes
+    # is valid and shared with nobody, and so is what was accepted. Nor pydantic's, which takes
     # three times as long.
     changed = model.__class__.__new__(model.__class__)
     values = {

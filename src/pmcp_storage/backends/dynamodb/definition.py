@@ -1,15 +1,17 @@
-"""The table that the DynamoDB backend needs: its definition, and what is wrong with another.
+"""The table that the DynamoDB backend needs: its definition, and what is wrong with another one.
 
-A fault is a piece of a sentence that says what is wrong and how to make it right, or None.
-Nothing here sends a request.
+A problem is a part of a sentence that says what is wrong and how to make it right. Nothing here
+sends a request.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+DEFAULT_TABLE = "pmcp_tasks"
+TTL_ATTRIBUTE = "expires_at"
+
 _KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
-_TTL_ATTRIBUTE = "expires_at"
 
 
 def table_definition(table_name: str) -> dict[str, Any]:
@@ -29,14 +31,16 @@ def table_definition(table_name: str) -> dict[str, Any]:
     }
 
 
-def status_fault(table: dict[str, Any]) -> str | None:
+def status_problem(table: dict[str, Any]) -> str | None:
+    """What is wrong with the status in DescribeTable's answer; None if nothing is."""
     status = table.get("TableStatus")
     if status in ("ACTIVE", "UPDATING"):
         return None
     return f"its status is {status}: wait until it is ACTIVE"
 
 
-def key_fault(table: dict[str, Any]) -> str | None:
+def key_problem(table: dict[str, Any]) -> str | None:
+    """What is wrong with the keys in DescribeTable's answer; None if nothing is."""
     kinds = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
     found = {
         k["AttributeName"]: (k["KeyType"], kinds[k["AttributeName"]]) for k in table["KeySchema"]
@@ -49,16 +53,18 @@ def key_fault(table: dict[str, Any]) -> str | None:
     )
 
 
-def _in_words(keys: dict[str, tuple[str, str]]) -> str:
-    return ", ".join(f"{name} ({role}, {kind})" for name, (role, kind) in keys.items())
-
-
-def ttl_fault(ttl: dict[str, Any]) -> str | None:
-    attribute, status = ttl.get("AttributeName"), ttl.get("TimeToLiveStatus", "DISABLED")
-    if attribute == _TTL_ATTRIBUTE and status in ("ENABLED", "ENABLING"):
+def ttl_problem(ttl: dict[str, Any]) -> str | None:
+    """What is wrong with the answer of DescribeTimeToLive; None if nothing is."""
+    attribute = ttl.get("AttributeName")
+    status = ttl.get("TimeToLiveStatus", "DISABLED")
+    if attribute == TTL_ATTRIBUTE and status in ("ENABLED", "ENABLING"):
         return None
     now = f"{status} for {attribute}" if attribute else status
     return (
-        f"time to live must be enabled for the attribute {_TTL_ATTRIBUTE} but is {now}: without "
+        f"time to live must be enabled for the attribute {TTL_ATTRIBUTE} but is {now}: without "
         "it expired records stay for ever; enable it with update_time_to_live"
     )
+
+
+def _in_words(keys: dict[str, tuple[str, str]]) -> str:
+    return ", ".join(f"{name} ({role}, {kind})" for name, (role, kind) in keys.items())

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pmcp_storage.aio import Call
-from pmcp_storage.backend import StorageBackend, VersionedRecord
-from pmcp_storage.cursor import mint_cursor, read_cursor
+from pmcp_storage.aio.async_backend import AsyncStorageBackend
+from pmcp_storage.backend import VersionedRecord
+from pmcp_storage.store.cursor import mint_cursor, read_cursor
 
 _PAGE_REQUESTS = 4
 """The most requests for one page: how often one is refilled whose tasks have expired."""
@@ -22,7 +22,7 @@ class TaskPage:
 
 
 async def read_page(
-    call: Call, backend: StorageBackend, owner_id: str, cursor: str | None, limit: int
+    backend: AsyncStorageBackend, owner_id: str, cursor: str | None, limit: int
 ) -> TaskPage:
     """The owner's page after `cursor`, of up to `limit` tasks.
 
@@ -31,7 +31,7 @@ async def read_page(
     after = None if cursor is None else read_cursor(owner_id, cursor)
     live: list[VersionedRecord] = []
     for _ in range(_PAGE_REQUESTS):
-        rows = await call(backend.list_by_owner, owner_id, limit=limit + 1, after=after)
+        rows = await backend.list_by_owner(owner_id, limit=limit + 1, after=after)
         now = datetime.now(UTC)
         live += (found for found in rows if not found.record.is_expired(now))
         if len(live) > limit:

@@ -1,7 +1,7 @@
 """The Lua scripts of RedisBackend: each is one atomic step on the keys of one owner.
 
 Versions are compared as text, because numbers in Lua are inexact beyond 2^53. Every key that a
-script touches is handed over to it: the owner's ids, the owner's expiries, and the record.
+script touches is passed to it: the owner's ids, the owner's expiries, and the record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Command = tuple[bytes, ...]
 
 
 class Script:
-    """A Lua script, called by its digest; the text goes over only where the server lacks it."""
+    """A Lua script, called by its digest; its text is sent only where the server lacks it."""
 
     _texts: dict[bytes, bytes] = {}  # noqa: RUF012 - the scripts of this process, by digest
 

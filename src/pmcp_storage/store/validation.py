@@ -1,105 +1,98 @@
 """What callers may hand to a task store: each argument checked, and copied where it is data.
 
 What is accepted here is valid from then on, and shares nothing with the caller's objects. Errors
-name the argument, or the place within it, and show no value of variables and results.
+name the argument, or the place within it, and show no value of variables and results. What a task
+in a certain status takes is decided by `lifecycle`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
-from pmcp_storage.config import StoreConfig
-from pmcp_storage.errors import (
+from pmcp_storage.plain_json import LONE_SURROGATE, NotJsonError, Problem, is_utf8, plain_copy
+from pmcp_storage.records import MAX_OWNER_ID_BYTES, MAX_TASK_ID_BYTES, TaskStatus, id_problem
+from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.task_errors import (
     AnonymousOwnerError,
     InvalidArgumentError,
     InvalidTtlError,
     InvalidVariablesError,
 )
-from pmcp_storage.records import Json, TaskStatus, Text, check_owner_id, check_task_id
 
 ANONYMOUS_OWNER = "local"
-"""The owner under whom tasks of nobody are stored. The empty name means the same."""
+"""The owner under whom the tasks of anonymous callers are stored. The empty name means the same."""
 
 _CONTAINERS = frozenset((dict, list))
-
-_Fault = tuple[str, str]
-"""The place of a fault below the value that was looked at, and the reason."""
-
-
-class _Accepted(BaseModel):
-    """What callers may hand in, under the names that they know."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    request_method: Text = ""
-    message: Text | None = None
-    variables: Json = None
-    result: Json = None
 
 
 def accept_owner(owner_id: str, config: StoreConfig) -> str:
     """The owner's name in the storage.
 
-    Raises AnonymousOwnerError for nobody's name unless the configuration allows it, and
+    Raises AnonymousOwnerError for an anonymous owner unless the configuration allows it, and
     InvalidArgumentError for what no owner can be called.
     """
     if owner_id in ("", ANONYMOUS_OWNER):
         if not config.allow_anonymous:
             raise AnonymousOwnerError(owner_id)
         return ANONYMOUS_OWNER
-    return _accept_id("owner_id", check_owner_id, owner_id)
+    return _accept_id("owner_id", owner_id, MAX_OWNER_ID_BYTES)
 
 
 def accept_task_id(task_id: str) -> str:
     """The id of a task; InvalidArgumentError for what no task can be called."""
-    return _accept_id("task_id", check_task_id, task_id)
-
-
-def _accept_id(argument: str, check: Callable[[str], str], value: str) -> str:
-    try:
-        return check(value)
-    except (TypeError, ValueError) as error:
-        raise InvalidArgumentError(argument, str(error).removeprefix(f"{argument} ")) from None
+    return _accept_id("task_id", task_id, MAX_TASK_ID_BYTES)
 
 
 def accept_variables(variables: Any, config: StoreConfig) -> dict[str, Any]:
     """A copy of the caller's variables in plain JSON types, within the limits of each value.
 
     Merging keeps whole values, so that merged variables are within the limits if all that was
-    merged is. Raises InvalidVariablesError, naming the place of the fault.
+    merged is. Raises InvalidVariablesError, naming the place of the problem.
     """
     if not isinstance(variables, dict):
         raise InvalidVariablesError("variables", f"must be a dict, not {type(variables).__name__}")
-    accepted: dict[str, Any] = accept("variables", variables)
+    try:
+        accepted: dict[str, Any] = plain_copy(variables, "variables")
+    except NotJsonError as error:
+        raise InvalidVariablesError(*error.problem) from None
     # Cheap signs first, since finding the place takes several times as long.
     short = len(to_json(accepted)) <= config.max_string_bytes
     if short and not _is_deeper(accepted, config.max_variable_depth):
         return accepted
-    if fault := _fault(accepted, 1, config):
-        place, reason = fault
-        raise InvalidVariablesError(f"variables{place}", reason)
+    if problem := _find_problem(accepted, 1, config):
+        raise InvalidVariablesError(f"variables{problem.place}", problem.reason)
     return accepted
 
 
-def accept(
-    argument: Literal["request_method", "message", "variables", "result"], value: Any
-) -> Any:
-    """A copy of the caller's value in plain JSON types, which shares nothing with it.
+def accept_result(result: Any) -> Any:
+    """A copy of the caller's result in plain JSON types.
 
-    Raises InvalidVariablesError or InvalidArgumentError, naming the place of the fault.
+    Raises InvalidArgumentError, naming the place of the problem.
     """
     try:
-        return getattr(_Accepted.model_validate({argument: value}), argument)
-    except ValidationError as error:
-        place, _, reason = error.errors(include_input=False)[0]["msg"].rpartition(": ")
-    kind = InvalidVariablesError if argument == "variables" else InvalidArgumentError
-    raise kind(place or argument, reason)
+        return plain_copy(result, "result")
+    except NotJsonError as error:
+        raise InvalidArgumentError(*error.problem) from None
+
+
+def accept_message(message: str | None) -> str | None:
+    """A status message; InvalidArgumentError for what is neither text nor None."""
+    return None if message is None else accept_text("message", message)
+
+
+def accept_text(argument: str, text: str) -> str:
+    """The text of an argument of that name; InvalidArgumentError for what UTF-8 cannot hold."""
+    if not isinstance(text, str):
+        raise InvalidArgumentError(argument, f"must be a str, not {type(text).__name__}")
+    if not is_utf8(text):
+        raise InvalidArgumentError(argument, f"has {LONE_SURROGATE}")
+    # A plain str, also of a subclass that prints as something else.
+    return str.__str__(text)
 
 
 def accept_status(status: str) -> TaskStatus:
@@ -134,8 +127,15 @@ def accept_limit(limit: int | None, config: StoreConfig) -> int:
     return limit
 
 
+def _accept_id(argument: str, value: str, max_bytes: int) -> str:
+    if problem := id_problem(value, max_bytes):
+        raise InvalidArgumentError(argument, problem)
+    return value
+
+
 def _is_deeper(variables: dict[str, Any], levels: int) -> bool:
-    objects, lists = [variables], list[list[Any]]()
+    objects: list[dict[str, Any]] = [variables]
+    lists: list[list[Any]] = []
     for _ in range(levels):
         values = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
         containers = [value for value in values if type(value) in _CONTAINERS]
@@ -146,32 +146,32 @@ def _is_deeper(variables: dict[str, Any], levels: int) -> bool:
     return True
 
 
-def _fault(value: Any, level: int, config: StoreConfig) -> _Fault | None:
-    """The first fault in a value at that level; None if there is none."""
+def _find_problem(value: Any, level: int, config: StoreConfig) -> Problem | None:
+    """The first problem in a value at that level, its place relative to the value; or None."""
     if isinstance(value, str):
-        return _length_fault("string", value, config)
+        return _length_problem("string", value, config)
     if not isinstance(value, dict | list):
         return None
     if level > config.max_variable_depth:
-        return "", f"nested deeper than {config.max_variable_depth} levels: flatten it"
+        return Problem("", f"nested deeper than {config.max_variable_depth} levels: flatten it")
     if isinstance(value, list):
-        return _first_fault(enumerate(value), level + 1, config)
-    keys = (_length_fault("key", key, config) for key in value)
-    return next(filter(None, keys), None) or _first_fault(value.items(), level + 1, config)
+        return _first_problem(enumerate(value), level + 1, config)
+    keys = (_length_problem("key", key, config) for key in value)
+    return next(filter(None, keys), None) or _first_problem(value.items(), level + 1, config)
 
 
-def _first_fault(
+def _first_problem(
     items: Iterable[tuple[int | str, Any]], level: int, config: StoreConfig
-) -> _Fault | None:
+) -> Problem | None:
     for key, child in items:
-        if fault := _fault(child, level, config):
-            place, reason = fault
-            return f"[{json.dumps(key):.40}]{place}", reason
+        if problem := _find_problem(child, level, config):
+            return Problem(f"[{json.dumps(key):.40}]{problem.place}", problem.reason)
     return None
 
 
-def _length_fault(kind: str, text: str, config: StoreConfig) -> _Fault | None:
-    size, limit = len(text.encode()), config.max_string_bytes
+def _length_problem(kind: str, text: str, config: StoreConfig) -> Problem | None:
+    size = len(text.encode())
+    limit = config.max_string_bytes
     if size <= limit:
         return None
-    return "", f"a {kind} of {size} bytes is over the limit of {limit}: store it elsewhere"
+    return Problem("", f"a {kind} of {size} bytes is over the limit of {limit}: store it elsewhere")

@@ -7,8 +7,8 @@ dead entries with every write and listing, and expire together with their last r
 is percent-encoded within the braces, so one owner's keys share a cluster's slot.
 
 Every write is one script, thus atomic, and stores a `write_id` of its own: a repeated attempt
-that meets its own `write_id` knows that the first one was applied. `_redis_scripts` has the
-scripts, `_redis_calls` tells how attempts are made.
+that meets its own `write_id` knows that the first one was applied. `scripts` has the scripts,
+`transport` makes the attempts, and `hashes` knows the fields.
 
 What survives depends on the server: see `RedisBackend.verify`.
 """
@@ -16,7 +16,7 @@ What survives depends on the server: see `RedisBackend.verify`.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -24,15 +24,13 @@ from redis import BlockingConnectionPool, Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pmcp_storage.backend import StorageBackend, VersionedRecord, read_row
-from pmcp_storage.backends import _redis_scripts as scripts
-from pmcp_storage.backends._instants import epoch_microseconds
-from pmcp_storage.backends._redis_calls import Client, RedisCalls
+from pmcp_storage.backend import StorageBackend, VersionedRecord
+from pmcp_storage.backends.redis import hashes, scripts
+from pmcp_storage.backends.redis.transport import Client, RedisCalls
 from pmcp_storage.errors import (
     AlreadyExistsError,
     BackendError,
     ConcurrentModificationError,
-    CorruptRecordError,
     NotFoundError,
     OutcomeUnknownError,
 )
@@ -50,16 +48,27 @@ _CHUNK = 1000
 """Records that a listing fetches at a time: two round trips each."""
 
 
+class _Written(NamedTuple):
+    """What became of a write: whether it was applied, and the version stored before (empty: none).
+
+    `uncertain` says that an earlier attempt of the same call may have been applied too.
+    """
+
+    applied: bool
+    stored: bytes
+    uncertain: bool
+
+
 class RedisBackend(StorageBackend):
     """Records in the Redis or Valkey that `client` reaches, under keys that begin with `prefix`.
 
-    `client` is a `redis.Redis` or `redis.RedisCluster`, with whatever settings; close it yourself.
-    Its timeouts bound how long an operation waits, but its retries do not apply: an operation
-    makes up to three attempts of its own. Raises TypeError for another client and ValueError for
-    a prefix that is empty or contains a brace.
+    `client` is a `redis.Redis` or `redis.RedisCluster` with any settings; `close` leaves it open
+    unless `close_client` is true. Its timeouts bound how long an operation waits, but its retries
+    do not apply: an operation makes up to three attempts of its own. Raises TypeError for another
+    client and ValueError for a prefix that is empty or contains a brace.
     """
 
-    def __init__(self, client: Client, prefix: str = "pmcp") -> None:
+    def __init__(self, client: Client, prefix: str = "pmcp", *, close_client: bool = False) -> None:
         if not isinstance(client, Redis | RedisCluster):
             kind = f"{type(client).__module__}.{type(client).__qualname__}"
             raise TypeError(f"client must be a redis.Redis or redis.RedisCluster, not {kind}")
@@ -67,7 +76,7 @@ class RedisBackend(StorageBackend):
             raise ValueError(f"prefix must be text without braces, and not empty: {prefix!r}")
         self._prefix = prefix
         self._client = client
-        self._owns_client = False
+        self._close_client = close_client
         self._calls = RedisCalls(client)
 
     @classmethod
@@ -85,9 +94,7 @@ class RedisBackend(StorageBackend):
             socket_connect_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
-        backend = cls(Redis.from_pool(pool), prefix)
-        backend._owns_client = True
-        return backend
+        return cls(Redis.from_pool(pool), prefix, close_client=True)
 
     def record_key(self, owner_id: str, task_id: str) -> bytes:
         """The key of a record's hash."""
@@ -104,12 +111,14 @@ class RedisBackend(StorageBackend):
         """Check that the server keeps what it acknowledges.
 
         Raises BackendError listing what is wrong: a maxmemory-policy that evicts records, an
-        append-only file that is off or not synced with every write. With replicas, know that
+        append-only file that is off or not synced with every write. With replicas, note that
         Redis acknowledges a write before they have it, so that a failover can lose it.
         """
-        faults = {fault for settings in self._calls.settings(*_SAFE) for fault in _faults(settings)}
-        if faults:
-            raise BackendError("Redis can lose acknowledged records: " + "; ".join(sorted(faults)))
+        servers = self._calls.settings(*_SAFE)
+        problems = {problem for settings in servers for problem in _problems(settings)}
+        if problems:
+            text = "; ".join(sorted(problems))
+            raise BackendError(f"Redis can lose acknowledged records: {text}")
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         found = self._fetch(owner_id, [task_id])
@@ -118,24 +127,25 @@ class RedisBackend(StorageBackend):
         return found[0]
 
     def _create(self, record: TaskRecord) -> int:
-        applied, stored, uncertain = self._write(record, 0)
-        if applied:
+        written = self._write(record, 0)
+        if written.applied:
             return 1
-        if uncertain and stored != b"1":
+        if written.uncertain and written.stored != b"1":
             raise _unknown(record)
         raise AlreadyExistsError(record.owner_id, record.task_id)
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
         key = record.owner_id, record.task_id
-        applied, stored, uncertain = self._write(record, expected_version)
-        if applied:
+        written = self._write(record, expected_version)
+        if written.applied:
             return expected_version + 1
         # Another's write of the very next version leaves no room for an earlier attempt of ours.
-        if uncertain and stored != b"%d" % (expected_version + 1):
+        if written.uncertain and written.stored != b"%d" % (expected_version + 1):
             raise _unknown(record)
-        if not stored:
+        if not written.stored:
             raise NotFoundError(*key)
-        raise ConcurrentModificationError(*key, expected_version, _version(*key, stored))
+        actual_version = hashes.checked_version(*key, written.stored)
+        raise ConcurrentModificationError(*key, expected_version, actual_version)
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         keys = (*self.index_keys(owner_id), self.record_key(owner_id, task_id))
@@ -170,7 +180,7 @@ class RedisBackend(StorageBackend):
         at = datetime.min.replace(tzinfo=UTC) if live_at is None else live_at
         keys = self.index_keys(owner_id)
         (answer,) = self._calls.read(
-            keys[0], [scripts.COUNT.command(keys, b"%d" % _milliseconds(at))]
+            keys[0], [scripts.COUNT.command(keys, b"%d" % hashes.milliseconds(at))]
         )
         later, within = answer
         count: int = later + self._count_live(owner_id, within, at)
@@ -184,30 +194,28 @@ class RedisBackend(StorageBackend):
         return 0
 
     def _close(self) -> None:
-        self._calls.closed = True
-        if self._owns_client:
+        self._calls.close()
+        if self._close_client:
             self._client.close()
 
     def _owner_key(self, owner_id: str, rest: str) -> bytes:
         return f"{self._prefix}:{{{quote(owner_id, safe='@:')}}}:{rest}".encode()
 
-    def _write(self, record: TaskRecord, expected_version: int) -> tuple[bool, bytes, bool]:
-        """Whether it was written, the version before (empty: none), and whether that is uncertain
-        because an earlier attempt of this call may have been applied too."""
+    def _write(self, record: TaskRecord, expected_version: int) -> _Written:
         owner_id, task_id, expires_at = record.owner_id, record.task_id, record.expires_at
         keys = (*self.index_keys(owner_id), self.record_key(owner_id, task_id))
         write_id = uuid4().hex
-        fields = _fields(record, expected_version + 1, write_id)
+        fields = hashes.encode(record, expected_version + 1, write_id)
         command = scripts.WRITE.command(
             keys,
             write_id.encode(),
             b"%d" % expected_version if expected_version else b"",
             task_id.encode(),
-            b"+inf" if expires_at is None else b"%d" % _milliseconds(expires_at),
+            b"+inf" if expires_at is None else b"%d" % hashes.milliseconds(expires_at),
             *(text.encode() for field in fields.items() for text in field),
         )
         (applied, stored), uncertain = self._calls.write(keys[0], command)
-        return bool(applied), stored, uncertain
+        return _Written(bool(applied), stored, uncertain)
 
     def _fetch(self, owner_id: str, task_ids: list[str]) -> list[VersionedRecord]:
         """The records among these ids that are there, in one round trip."""
@@ -215,50 +223,15 @@ class RedisBackend(StorageBackend):
         commands = [(b"HMGET", key, b"version", b"data") for key in keys]
         rows = self._calls.read(keys[0], commands) if keys else []
         return [
-            _read(owner_id, task_id, *row)
+            hashes.decode(owner_id, task_id, *row)
             for task_id, row in zip(task_ids, rows, strict=True)
             if row != [None, None]
         ]
 
 
-def _fields(record: TaskRecord, version: int, write_id: str) -> dict[str, str]:
-    """The hash of a record. Only version, data and write_id are read again."""
-    expires_at = record.expires_at
-    return {
-        "owner_id": record.owner_id,
-        "task_id": record.task_id,
-        "status": record.status.value,
-        "version": str(version),
-        "expires_at": "" if expires_at is None else expires_at.isoformat(),
-        "write_id": write_id,
-        "data": record.to_json(),
-    }
-
-
-def _faults(settings: dict[str, str]) -> list[str]:
+def _problems(settings: dict[str, str]) -> list[str]:
     wrong = [(name, value) for name, value in settings.items() if value != _SAFE[name]]
     return [f"{name} is {value}, not {_SAFE[name]}" for name, value in wrong]
-
-
-def _milliseconds(instant: datetime) -> int:
-    """Milliseconds since 1970, rounded up: nothing expires early."""
-    return -(-epoch_microseconds(instant) // 1000)
-
-
-def _read(
-    owner_id: str, task_id: str, version: bytes | None, data: bytes | None
-) -> VersionedRecord:
-    if data is None:
-        raise CorruptRecordError(owner_id, task_id, "its field data is missing")
-    # What is not UTF-8 becomes what no record can hold, and is refused as such.
-    text = data.decode("utf-8", "surrogateescape")
-    return read_row(owner_id, task_id, text, _version(owner_id, task_id, version))
-
-
-def _version(owner_id: str, task_id: str, text: bytes | None) -> int:
-    if text is not None and text.isdigit() and int(text) >= 1:
-        return int(text)
-    raise CorruptRecordError(owner_id, task_id, "its version is not a number from 1")
 
 
 def _unknown(record: TaskRecord) -> OutcomeUnknownError:

@@ -1,4 +1,4 @@
-"""Errors of the storage, told as the errors of the task that they mean."""
+"""What an error of the storage means to the caller of a task store."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pmcp_storage.errors import (
     RecordTooLargeError,
     StorageError,
     StorageFullError,
+)
+from pmcp_storage.store.task_errors import (
     TaskAlreadyExistsError,
     TaskBackendError,
     TaskConflictError,
@@ -31,7 +33,7 @@ T = TypeVar("T")
 def raises_task_errors(
     method: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """The method, with each StorageError told as the TaskError that it means."""
+    """The method, raising the TaskError that each StorageError means."""
 
     @wraps(method)
     async def operation(*args: P.args, **kwargs: P.kwargs) -> T:

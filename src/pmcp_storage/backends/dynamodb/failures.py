@@ -1,0 +1,83 @@
+"""What an error of boto3 means, and what to do about it. Nothing here sends a request."""
+
+from __future__ import annotations
+
+from botocore import exceptions as boto
+from botocore.exceptions import ClientError
+
+_CREDENTIALS_MISSING = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.NoAuthTokenError,
+    boto.SSOError,
+)
+_CREDENTIALS_REFUSED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"}
+
+
+def code_of(error: Exception) -> str:
+    """The error code that DynamoDB answered, or the name of the library's exception."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return type(error).__name__
+
+
+def describe(error: Exception, action: str) -> str:
+    """What went wrong at `action`, and what to do: the rest of a sentence about the table.
+
+    No message of the library goes into it: some of them quote the request.
+    """
+    code = code_of(error)
+    if code in _DENIED:
+        return f"denies access: allow dynamodb:{action} on it in the IAM policy."
+    if code in _CREDENTIALS_REFUSED:
+        return (
+            f"does not accept the AWS credentials ({code}): they are wrong or have expired, or "
+            "the clock of this machine is off. Renew them."
+        )
+    if code in _THROTTLED:
+        return (
+            f"throttles {action} ({code}) for longer than retries lasted: try again later, or "
+            "give the table more capacity."
+        )
+    return _describe_transport(error, code, action)
+
+
+def _describe_transport(error: Exception, code: str, action: str) -> str:
+    if isinstance(error, _CREDENTIALS_MISSING):
+        return (
+            f"was not asked, for there are no usable AWS credentials ({code}): set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role."
+        )
+    if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
+        return (
+            f"cannot be reached for {action} ({code}): check the network, AWS_ENDPOINT_URL and "
+            "the region."
+        )
+    if isinstance(error, ClientError | boto.BotoCoreError):
+        return f"failed at {action} ({code}): see the cause of this error; trying again may help."
+    return (
+        f"gave an answer to {action} that is not DynamoDB's ({code}): check what listens at "
+        "that address."
+    )

@@ -1,0 +1,23 @@
+"""The backend for Redis and Valkey.
+
+Begin with `redis_backend`. `scripts` are its atomic steps, `transport` sends them, `hashes` is how
+a record is stored, and `failures` explains redis-py's errors. `setup` serves the command line.
+"""
+
+from typing import TYPE_CHECKING
+
+from pmcp_storage.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from pmcp_storage.backends.redis.redis_backend import RedisBackend as RedisBackend
+    from pmcp_storage.backends.redis.setup import init as init
+    from pmcp_storage.backends.redis.setup import verify as verify
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "RedisBackend": "redis_backend",
+        "init": "setup",
+        "verify": "setup",
+    },
+)
