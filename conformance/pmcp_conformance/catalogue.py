@@ -53,7 +53,7 @@ class Rule:
     sentence: str
     check: Check
     facts: tuple[str, ...]
-    doors: tuple[str, ...]
+    back_doors: tuple[str, ...]
     parts: int
     main_thread: bool
 
@@ -78,7 +78,7 @@ class Rule:
 
     def unproven(self, target: BackendTarget) -> str | None:
         """Which back door the target would have to offer for the rule to be checked."""
-        missing = [door for door in self.doors if not target.offers(door)]
+        missing = [door for door in self.back_doors if not target.offers(door)]
         return f"no {', '.join(missing)}" if missing else None
 
 
@@ -89,14 +89,14 @@ def rule(
     id: str,
     *,
     facts: tuple[str, ...] = (),
-    doors: tuple[str, ...] = (),
+    back_doors: tuple[str, ...] = (),
     parts: int = 1,
     main_thread: bool = False,
 ) -> Callable[[Check], Check]:
     """Enter a function into the catalogue; its docstring's first sentence is the rule.
 
     `facts` are attributes of the target that must hold, or must not (`"not native_expiry"`);
-    `doors` are the back doors that the check uses. A long rule is split into several `parts`, so
+    `back_doors` are those that the check uses. A long rule is split into several `parts`, so
     that xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread`
     has nobody who would notice that an operation hangs.
     """
@@ -107,7 +107,7 @@ def rule(
         sentence = " ".join((check.__doc__ or "").split("\n\n")[0].split())
         if not sentence.endswith("."):
             raise ValueError(f"rule {id}: the docstring must begin with the rule's sentence")
-        _catalogue[id] = Rule(id, sentence, check, facts, doors, parts, main_thread)
+        _catalogue[id] = Rule(id, sentence, check, facts, back_doors, parts, main_thread)
         return check
 
     return enter

@@ -36,7 +36,7 @@ def sweep(target: BackendTarget, owners: list[str]) -> list[str]:
     """Remove whatever these owners still have; return a line for each that had something."""
     watchdog = Watchdog(target.answer_within)
     try:
-        return watchdog.carry_out(partial(_sweep, target, owners, watchdog))
+        return watchdog.run(partial(_sweep, target, owners, watchdog))
     except Hang as hang:
         told = f"{hang.expected}, {hang.observed}"
         return [f"{target.name}: could not be searched for leftovers: expected {told}"]

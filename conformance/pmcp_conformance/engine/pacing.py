@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pmcp_conformance.engine.trial import Trial
 
-_MOST_CROWDED = 5.0
+_MAX_LOAD_FACTOR = 5.0
 """Times as long, at most: nobody waits for ever because of a figure that the system reports."""
 
 
@@ -27,7 +27,7 @@ def is_fast(trial: Trial) -> bool:
 def deadline_in(trial: Trial, seconds: float) -> float:
     """The instant, by `time.monotonic`, so many seconds from now; a few times as many where an
     operation takes next to no time, and on a busy machine."""
-    return time.monotonic() + seconds * crowding() * (3 if is_fast(trial) else 1)
+    return time.monotonic() + seconds * load_factor() * (3 if is_fast(trial) else 1)
 
 
 def numbers(most: int, *, until: float) -> Iterator[int]:
@@ -38,7 +38,7 @@ def numbers(most: int, *, until: float) -> Iterator[int]:
         yield number
 
 
-def crowding() -> float:
+def load_factor() -> float:
     """How many times as long as on an idle machine things take on this one, from 1 to 5: by how
     many processes have shared a processor in the last minute; 1 where the system does not say.
     """
@@ -46,4 +46,4 @@ def crowding() -> float:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
         return 1.0
-    return min(max(load / (os.cpu_count() or 1), 1.0), _MOST_CROWDED)
+    return min(max(load / (os.cpu_count() or 1), 1.0), _MAX_LOAD_FACTOR)

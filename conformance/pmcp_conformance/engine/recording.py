@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Recording:
     """The operations of one rule in the order of their return, as lines of a script."""
 
-    watch: Watchdog
+    watchdog: Watchdog
     owners: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
@@ -138,7 +138,7 @@ class RecordedBackend:
 
     def _noted(self, operation: str, call: Callable[[], T], *arguments: Any) -> T:
         try:
-            result = self._trace.watch.call(operation, call)
+            result = self._trace.watchdog.call(operation, call)
         except Exception as error:
             told = f"raised {type(error).__name__}: {str(error)[:120]}"
             self._trace.note(self._name, operation, list(arguments), told)

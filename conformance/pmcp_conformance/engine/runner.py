@@ -52,7 +52,7 @@ def _judge(rule: Rule, trial: Trial) -> Result:
 
     try:
         check = partial(rule.check, trial)
-        check() if rule.main_thread else trial.watchdog.carry_out(check)
+        check() if rule.main_thread else trial.watchdog.run(check)
         return result(Outcome.PASSED)
     except Blocked as blocked:
         reason = f"blocked by {blocked.rule_id}"

@@ -106,7 +106,7 @@ class TargetRun:
         """Close the shared handle and whatever else the rules shared."""
         watchdog = Watchdog(self.target.answer_within)
         with suppress(Hang):
-            watchdog.carry_out(partial(watchdog.call, "close", self.discard_handle))
+            watchdog.run(partial(watchdog.call, "close", self.discard_handle))
         for shared in self._shared.values():
             shared.close()
 

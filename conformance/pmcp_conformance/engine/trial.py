@@ -137,7 +137,7 @@ class Trial:
         """
         try:
             if not self.watchdog.abandoned:
-                self.watchdog.carry_out(partial(self._clean_up, passed))
+                self.watchdog.run(partial(self._clean_up, passed))
         finally:
             if self.watchdog.abandoned:
                 self._abandon()

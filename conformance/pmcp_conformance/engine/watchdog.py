@@ -78,7 +78,7 @@ class Watchdog:
                 raise Abandoned
             thread.join(_LOOKS_EVERY)
 
-    def carry_out(self, task: Callable[[], T]) -> T:
+    def run(self, task: Callable[[], T]) -> T:
         """Do this in a thread and return what it returns.
 
         Raises what it raises, or Hang when an operation does not return; the thread is then left
@@ -95,7 +95,7 @@ class Watchdog:
             except BaseException as error:
                 errors.append(error)
 
-        self._wait_for(started(run))
+        self._wait_for(start_thread(run))
         for error in errors:
             raise error
         return told[0]
@@ -154,7 +154,7 @@ class WatchedBackend:
         return lambda *args, **kwargs: self._watch.call(name, operation, *args, **kwargs)
 
 
-def started(task: Callable[[], None]) -> threading.Thread:
+def start_thread(task: Callable[[], None]) -> threading.Thread:
     """A thread that the end of the process does not wait for, and that an abandoned rule ends."""
 
     def run() -> None:

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from pmcp_conformance.engine.watchdog import Hang, Watchdog, started
+from pmcp_conformance.engine.watchdog import Hang, Watchdog, start_thread
 
 
 def test_an_operation_that_hangs_is_told_with_its_place() -> None:
     watch, never = Watchdog(answer_within=-0.4), threading.Event()
     with pytest.raises(Hang) as caught:
-        watch.carry_out(lambda: watch.call("get", never.wait))
+        watch.run(lambda: watch.call("get", never.wait))
     never.set()
     assert caught.value.expected == "an answer from get within 0.2 s"
     assert "get is at " in str(caught.value.operations)
@@ -24,5 +24,5 @@ def test_a_thread_of_an_abandoned_rule_ends_at_its_next_operation_without_a_word
     watch, told, reached = Watchdog(answer_within=1), list[object](), list[str]()
     monkeypatch.setattr(threading, "excepthook", told.append)
     watch.abandoned = True
-    started(lambda: watch.call("get", reached.append, "the storage")).join()
+    start_thread(lambda: watch.call("get", reached.append, "the storage")).join()
     assert (told, reached) == ([], [])
