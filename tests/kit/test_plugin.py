@@ -220,10 +220,10 @@ def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("nonsense", "*neither a shipped target (memory, sqlite, redis, dynamodb)*"),
+        ("nonsense", "*neither a shipped target (dynamodb, memory, redis, sqlite)*"),
         ("json:dumps", "*is not a BackendTarget*"),
         ("no.such:Thing", "*ModuleNotFoundError*looked for it from*"),
-        ("pmcp_conformance:BackendTarget", "*cannot be made*abstract*"),
+        ("pmcp_conformance:BackendTarget", "*cannot be instantiated*abstract*"),
     ],
 )
 def test_wrong_names_are_explained(pytester: pytest.Pytester, name: str, complaint: str) -> None:

@@ -58,7 +58,7 @@ class ContractSession:
         self.targets = {target.name: target for target in find_targets(self.config)}
         self._split_arguments()
         if self._runs_contract and not self.targets:
-            raise pytest.UsageError(no_target(self.config))
+            raise no_target(self.config)
         reports = {name: TargetReport(name) for name in self.targets}
         self.report = RunReport(reports, self._known_failures())
         if self._is_worker:
@@ -155,7 +155,7 @@ class ContractSession:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "pmcp_target_run" in metafunc.fixturenames:
             if not self.targets:
-                raise pytest.UsageError(no_target(self.config))
+                raise no_target(self.config)
             runs, names = list(self.runs.values()), list(self.runs)
             metafunc.parametrize("pmcp_target_run", runs, ids=names)
 
