@@ -20,7 +20,7 @@ def test_limits_stretch_with_the_load_of_each_processor(
     assert load_factor() == times
 
 
-def test_limits_stay_as_they_are_where_the_system_tells_no_load(
+def test_limits_stay_as_they_are_where_the_system_reports_no_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(os, "getloadavg")

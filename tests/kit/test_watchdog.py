@@ -1,4 +1,4 @@
-"""What becomes of the threads of a rule whose operation hangs."""
+"""The watchdog: what it reports of an operation that hangs, and how it ends the rule's threads."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import pytest
 from pmcp_conformance.engine.watchdog import Hang, Watchdog, start_thread
 
 
-def test_an_operation_that_hangs_is_told_with_its_place() -> None:
-    watch, never = Watchdog(answer_within=-0.4), threading.Event()
+def test_an_operation_that_hangs_is_reported_with_its_place() -> None:
+    watchdog = Watchdog(answer_within=-0.4)
+    never = threading.Event()
     with pytest.raises(Hang) as caught:
-        watch.run(lambda: watch.call("get", never.wait))
+        watchdog.run(lambda: watchdog.call("get", never.wait))
     never.set()
     assert caught.value.expected == "an answer from get within 0.2 s"
     assert "get is at " in str(caught.value.operations)
 
 
-def test_a_thread_of_an_abandoned_rule_ends_at_its_next_operation_without_a_word(
+def test_a_thread_of_an_abandoned_rule_ends_silently_at_its_next_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    watch, told, reached = Watchdog(answer_within=1), list[object](), list[str]()
-    monkeypatch.setattr(threading, "excepthook", told.append)
-    watch.abandoned = True
-    start_thread(lambda: watch.call("get", reached.append, "the storage")).join()
-    assert (told, reached) == ([], [])
+    watchdog = Watchdog(answer_within=1)
+    errors: list[object] = []
+    reached: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    watchdog.abandoned = True
+    start_thread(lambda: watchdog.call("get", reached.append, "the storage")).join()
+    assert (errors, reached) == ([], [])
