@@ -21,8 +21,8 @@ from pmcp_conformance.plugin import workers
 from pmcp_conformance.plugin.aggregation import note_interruption, take_in
 from pmcp_conformance.plugin.discovery import find_targets, no_target
 from pmcp_conformance.plugin.exit_codes import exit_code, is_interrupt
-from pmcp_conformance.plugin.items import RuleItem, items_of
 from pmcp_conformance.plugin.preparation import PreparedTargets
+from pmcp_conformance.plugin.rule_items import RuleItem, items_of
 from pmcp_conformance.plugin.selection import Selection, split_arguments
 from pmcp_conformance.plugin.terminal import print_section
 from pmcp_conformance.report.known_failures import KnownFailures, KnownFailuresError
