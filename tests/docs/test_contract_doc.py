@@ -29,7 +29,7 @@ def lines() -> Iterator[str]:
 
 
 def needs(rule: Rule) -> str:
-    wanted = [fact.replace("_", " ") for fact in rule.facts] + list(rule.doors)
+    wanted = [fact.replace("_", " ") for fact in rule.facts] + list(rule.back_doors)
     return f" [{', '.join(wanted)}]" if wanted else ""
 
 

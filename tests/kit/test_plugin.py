@@ -69,7 +69,7 @@ def test_a_target_from_a_conftest_is_validated(pytester: pytest.Pytester) -> Non
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_a_run_tells_how_many_operations_it_took(pytester: pytest.Pytester, workers: str) -> None:
+def test_a_run_reports_how_many_operations_it_took(pytester: pytest.Pytester, workers: str) -> None:
     project(pytester)
     result = run(pytester, *ids("GET-1", "DEL-4"), "-n", workers)
     result.stdout.fnmatch_lines(["mine was called 9 times, 7 by DEL-4, 2 by GET-1"])
@@ -155,7 +155,7 @@ def test_facts_that_cannot_be_true_are_refused(
     result.stderr.fnmatch_lines([complaint])
 
 
-def test_a_false_fact_is_told_by_name(pytester: pytest.Pytester) -> None:
+def test_a_false_fact_is_named(pytester: pytest.Pytester) -> None:
     never_removes = "class Keeper(InMemoryBackend):\n    def _cleanup_expired(self): return 0\n"
     project(pytester, "Keeper", never_removes)
     result = run(pytester, *ids("EXP-3"))
@@ -220,10 +220,10 @@ def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("nonsense", "*neither a shipped target (memory, sqlite, redis, dynamodb)*"),
+        ("nonsense", "*neither a shipped target (dynamodb, memory, redis, sqlite)*"),
         ("json:dumps", "*is not a BackendTarget*"),
         ("no.such:Thing", "*ModuleNotFoundError*looked for it from*"),
-        ("pmcp_conformance:BackendTarget", "*cannot be made*abstract*"),
+        ("pmcp_conformance:BackendTarget", "*cannot be instantiated*abstract*"),
     ],
 )
 def test_wrong_names_are_explained(pytester: pytest.Pytester, name: str, complaint: str) -> None:
@@ -266,7 +266,7 @@ def test_workers_give_the_same_verdict(pytester: pytest.Pytester) -> None:
     assert alone.ret == spread.ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_rerun_does_not_mend_a_failure(pytester: pytest.Pytester) -> None:
+def test_a_rerun_does_not_undo_a_failure(pytester: pytest.Pytester) -> None:
     flaky = """
 class Flaky(InMemoryBackend):
     calls = 0
@@ -326,7 +326,7 @@ def test_prepare_and_dispose_once_per_run(pytester: pytest.Pytester) -> None:
         (pytester.path / "calls").unlink()
 
 
-def test_what_a_backend_leaves_behind_is_told(pytester: pytest.Pytester) -> None:
+def test_what_a_backend_leaves_behind_is_reported(pytester: pytest.Pytester) -> None:
     keeper = """
 class Keeper(InMemoryBackend):
     def _delete(self, owner_id, task_id):
@@ -378,6 +378,19 @@ def test_importing_the_storage_needs_pydantic_only() -> None:
     ).stdout
     for library in ("boto3", "botocore", "redis", "pytest", "sqlite3"):
         assert f"'{library}'" not in loaded
+
+
+def test_the_list_of_shipped_targets_needs_no_library_of_theirs() -> None:
+    script = (
+        "import sys; from pmcp_conformance.targets import shipped_targets; "
+        "print(*shipped_targets()); print(*sys.modules)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    names, loaded = (line.split() for line in output.splitlines())
+    assert {"dynamodb", "memory", "redis", "sqlite"} <= set(names)
+    assert not {"boto3", "botocore", "redis", "psycopg"} & set(loaded)
 
 
 def test_an_async_backend_is_taken_as_it_is(pytester: pytest.Pytester) -> None:
@@ -466,6 +479,22 @@ def test_what_an_interrupted_run_leaves_does_not_hide_that_it_was_interrupted(
     result.stdout.fnmatch_lines(["  the run was interrupted", "  and * more like these"])
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_an_interrupted_run_says_so_though_a_rule_has_failed(
+    pytester: pytest.Pytester, workers: str
+) -> None:
+    project(pytester, "Interrupted", INTERRUPTED)
+    result = run(pytester, "-k", "DEL or LIST", "-n", workers)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["mine NOT CONFORMANT *", "  the run was interrupted"])
+
+
+def test_a_stop_after_a_failure_is_no_interruption(pytester: pytest.Pytester) -> None:
+    project(pytester, "Broken", BROKEN)
+    result = run(pytester, "-x", "-n", "1", "-k", "CAS")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
 HANGING = """
 import threading
 
@@ -486,7 +515,7 @@ def test_what_hangs_again_and_again_is_not_waited_for(pytester: pytest.Pytester)
             "  LIST-1 fails: *",
             "    expected an answer from list_by_owner within 3 s",
             "    observed none: it hangs",
-            "  * rules could not run: operations hang in 3 rules already: mend those first",
+            "  * rules could not run: operations hang in 3 rules already: fix those first",
             "*pytest -p pmcp_conformance --pmcp-seed 7 mine::LIST-1",
         ]
     )

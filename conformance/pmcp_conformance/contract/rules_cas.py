@@ -218,7 +218,7 @@ def versions_compare_as_numbers(trial: Trial) -> None:
     expect_stored(trial, last, 12)
 
 
-@rule("CAS-14", doors=("plant",))
+@rule("CAS-14", back_doors=("plant",))
 def versions_stay_exact(trial: Trial) -> None:
     """Versions stay exact up to 2^62."""
     owner = trial.owner()

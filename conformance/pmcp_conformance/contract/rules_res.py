@@ -122,7 +122,7 @@ def the_process_is_left_alone(trial: Trial) -> None:
     before = process_state()
     with captured_output() as output:
         # Nobody would notice an operation that hangs in the main thread: first where somebody does.
-        trial.watchdog.carry_out(partial(use_a_handle, trial))
+        trial.watchdog.run(partial(use_a_handle, trial))
         with trial.target.handle() as handle:
             use_everything(trial, handle, trial.owner())
     after = process_state()

@@ -197,7 +197,7 @@ def data_that_looks_encoded(trial: Trial) -> None:
         comes_back(trial, **fields)
 
 
-@rule("VAL-12", doors=("plant",))
+@rule("VAL-12", back_doors=("plant",))
 def unknown_fields(trial: Trial) -> None:
     """Fields unknown to this version come back, also after get, change and put_if_version."""
     owner = trial.owner()

@@ -1,6 +1,7 @@
-"""What a rule expects: each of these raises a Violation that says what was seen instead.
+"""What a rule expects: each of these raises a Violation that says what was observed instead.
 
-A rule's own sentence is judged by them; what it merely builds on stands in a `premise`.
+They judge a rule's own sentence; what the rule merely builds on stands in a `premise`. Authors use
+them in tests of their own, with the fixture `pmcp_trial`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pmcp_conformance.engine.comparison import same_record, short
+from pmcp_conformance.engine.comparison import expect_same_record, short
 from pmcp_conformance.engine.recording import RecordedBackend, outcome_text
 from pmcp_conformance.engine.violation import Blocked, Violation
 from pmcp_storage import NotFoundError, StorageError, TaskError, TaskRecord, VersionedRecord
@@ -22,7 +23,10 @@ Error = TypeVar("Error", bound=Exception)
 
 @contextmanager
 def premise(rule_id: str) -> Iterator[None]:
-    """What fails in here is the other rule's business: this one is then blocked by it."""
+    """What fails in here is for that other rule to judge: the rule at hand is then blocked by it.
+
+    Raises Blocked for a Violation, a StorageError or a TaskError.
+    """
     try:
         yield
     except (Violation, StorageError, TaskError) as error:
@@ -38,19 +42,19 @@ def expect(holds: object, expected: str, observed: str) -> None:
 def expect_raises(
     expected: Error | type[Error], call: Callable[..., object], *args: Any, **kwargs: Any
 ) -> Error:
-    """The error that the call raises: of this kind, and, given an instance, equal to it."""
+    """The error that the call raises: of this kind, and with these attributes if it is given."""
     kind = expected if isinstance(expected, type) else type(expected)
     attributes = {} if isinstance(expected, type) else vars(expected)
-    wanted = _error_text(kind, attributes)
+    text = _error_text(kind, attributes)
     try:
         result = call(*args, **kwargs)
     except kind as error:
         found = {name: getattr(error, name, "no such attribute") for name in attributes}
-        expect(found == attributes, wanted, _error_text(type(error), found))
+        expect(found == attributes, text, _error_text(type(error), found))
         return error
     except Exception as error:
-        raise Violation(wanted, f"raised {type(error).__name__}: {error}") from error
-    raise Violation(wanted, f"no error: it returned {outcome_text(result)}")
+        raise Violation(text, f"raised {type(error).__name__}: {error}") from error
+    raise Violation(text, f"no error: it returned {outcome_text(result)}")
 
 
 def expect_returns(
@@ -70,7 +74,10 @@ def expect_returns(
 def expect_stored(
     trial: Trial, record: TaskRecord, version: int, handle: RecordedBackend | None = None
 ) -> None:
-    """The record's key holds exactly this record at this version."""
+    """The record's key holds exactly this record at this version, as the handle reads it.
+
+    The handle is `trial.backend` unless another is given.
+    """
     key = (record.owner_id, record.task_id)
     try:
         found = (handle or trial.backend).get(*key)
@@ -83,7 +90,7 @@ def expect_entry(found: VersionedRecord, record: TaskRecord, version: int) -> No
     """The entry has exactly this record and version; GET-4 is about the version's type."""
     observed = f"version {short(found.version)}"
     expect(found.version == version, f"version {version}", observed)
-    same_record(record, found.record)
+    expect_same_record(record, found.record)
 
 
 def expect_absent(trial: Trial, owner_id: str, task_id: str) -> None:
@@ -96,12 +103,12 @@ def expect_absent(trial: Trial, owner_id: str, task_id: str) -> None:
 def expect_listed(trial: Trial, owner_id: str, *records: TaskRecord) -> None:
     """The owner's listing holds exactly these records, in descending order of task_id."""
     found = trial.backend.list_by_owner(owner_id, limit=1000)
-    wanted = sorted((record.task_id for record in records), reverse=True)
+    expected = sorted((record.task_id for record in records), reverse=True)
     observed = [entry.record.task_id for entry in found]
-    expect(observed == wanted, f"a listing of {short(wanted)}", short(observed))
+    expect(observed == expected, f"a listing of {short(expected)}", short(observed))
     by_id = {record.task_id: record for record in records}
     for entry in found:
-        same_record(by_id[entry.record.task_id], entry.record)
+        expect_same_record(by_id[entry.record.task_id], entry.record)
 
 
 def expect_stored_expiry(trial: Trial, record: TaskRecord) -> None:

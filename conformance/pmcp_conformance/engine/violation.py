@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Violation(Exception):  # noqa: N818 - it is the kit's finding, not an error of the kit
+class Violation(Exception):  # noqa: N818 - a finding, not an error of the kit
     """A rule does not hold: what was expected and what was observed."""
 
     def __init__(
@@ -16,6 +16,9 @@ class Violation(Exception):  # noqa: N818 - it is the kit's finding, not an erro
         self.observed = observed
         self.operations = operations
         """What led there, where it is not what the rule's own handle did last."""
+
+    def __str__(self) -> str:
+        return f"expected {self.expected}, observed {self.observed}"
 
 
 class Blocked(Exception):  # noqa: N818 - likewise

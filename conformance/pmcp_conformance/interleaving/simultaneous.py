@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.watchdog import Watchdog, started
+from pmcp_conformance.engine.watchdog import Watchdog, start_thread
 
 
 def together(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
@@ -22,7 +22,7 @@ def together(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Att
         except Exception as error:
             attempts[number] = Attempt(error=error)
 
-    threads = [started(partial(run, *pair)) for pair in enumerate(calls)]
+    threads = [start_thread(partial(run, *pair)) for pair in enumerate(calls)]
     for thread in threads:
         watch.join(thread)
     return attempts

@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.watchdog import close_quietly, started
+from pmcp_conformance.engine.watchdog import close_quietly, start_thread
 from pmcp_conformance.network import faults
 from pmcp_conformance.network.operations import HandleCall, Operation, Write
 from pmcp_conformance.network.proxy import Proxy
@@ -76,7 +76,7 @@ class Route:
         `meanwhile` is called while it runs. An error of opening the handle is the operation's.
         """
         attempts: list[Attempt] = []
-        thread = started(partial(self._run, operation, attempts))
+        thread = start_thread(partial(self._run, operation, attempts))
         self._threads.append(thread)
         meanwhile()
         thread.join(self._target.answer_within)

@@ -35,7 +35,7 @@ def start_child(trial: Trial) -> Child:
     """Another process with a handle on the same storage, ended with the trial."""
     server = trial.run.shared(ForkServer, lambda: ForkServer(trial.target, trial.run.handle()))
     child = server.child(trial.watchdog)
-    trial.attach(child)
+    trial.cleanup.end_child(child)
     return child
 
 

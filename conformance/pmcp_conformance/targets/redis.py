@@ -75,10 +75,10 @@ class RedisTarget(BackendTarget):
             self._client.zadd(ids, {task_id: 0})
             self._client.zadd(expiry, {task_id: float("inf")})
 
-    def offers(self, door: str) -> bool:
+    def offers(self, back_door: str) -> bool:
         # The fault proxy knows plain TCP only.
         plain = urlsplit(self._url).scheme == "redis"
-        return super().offers(door) and (plain or door not in ("address", "open_at"))
+        return super().offers(back_door) and (plain or back_door not in ("address", "open_at"))
 
     def address(self) -> tuple[str, int]:
         url = urlsplit(self._url)

@@ -21,7 +21,7 @@ from pmcp_conformance.processes.fork_server import start_child
 from pmcp_storage import NotFoundError, TaskRecord
 
 
-@rule("DUR-6", facts=("interprocess",), doors=("open_fresh",))
+@rule("DUR-6", facts=("interprocess",), back_doors=("open_fresh",))
 def simultaneous_first_opening(trial: Trial) -> None:
     """Two processes that open fresh storage at the same time both work."""
     children = [start_child(trial), start_child(trial)]

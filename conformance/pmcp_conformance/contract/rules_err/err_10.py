@@ -8,7 +8,7 @@ from pmcp_conformance.engine.expectations import expect_returns
 from pmcp_conformance.engine.trial import Trial
 
 
-@rule("ERR-10", doors=("plant",))
+@rule("ERR-10", back_doors=("plant",))
 def rows_of_another_key(trial: Trial) -> None:
     """A row whose JSON names another owner or task than its key is never returned as a record of
     that key.

@@ -8,7 +8,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 
 
-@rule("ERR-2", doors=("plant",))
+@rule("ERR-2", back_doors=("plant",))
 def corrupt_rows_in_get(trial: Trial) -> None:
     """A row that is not a record (valid JSON of the wrong shape, or broken JSON where the storage
     takes it) makes get raise CorruptRecordError.

@@ -8,7 +8,7 @@ from pmcp_conformance.engine.expectations import expect_listed, expect_returns
 from pmcp_conformance.engine.trial import Trial
 
 
-@rule("ERR-3", doors=("plant",))
+@rule("ERR-3", back_doors=("plant",))
 def corrupt_rows_in_listings(trial: Trial) -> None:
     """Such a row makes the listing raise CorruptRecordError naming the row, rather than leave it
     out; delete removes it.

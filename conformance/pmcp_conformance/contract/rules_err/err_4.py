@@ -11,7 +11,7 @@ from pmcp_storage import (
 )
 
 
-@rule("ERR-4", doors=("open_misconfigured",))
+@rule("ERR-4", back_doors=("open_misconfigured",))
 def misconfigured_storage(trial: Trial) -> None:
     """Storage that is missing or wrongly set up is refused by the first operation, with a message
     that names what is missing.

@@ -17,7 +17,7 @@ from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.exploration import crossed
 
 
-@rule("EXP-4", facts=("not native_expiry",), doors=("open_fresh",))
+@rule("EXP-4", facts=("not native_expiry",), back_doors=("open_fresh",))
 def cleanup_counts(trial: Trial) -> None:
     """cleanup_expired returns the number of records that it removed, and 0 when called again."""
     fresh = open_fresh(trial)

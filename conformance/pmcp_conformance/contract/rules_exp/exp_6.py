@@ -14,7 +14,7 @@ from pmcp_storage import (
 )
 
 
-@rule("EXP-6", doors=("stored_expiry",))
+@rule("EXP-6", back_doors=("stored_expiry",))
 def stored_expiry(trial: Trial) -> None:
     """The stored expiry is not before expires_at and at most one second after it; a record without
     expires_at has none.

@@ -18,7 +18,7 @@ from pmcp_conformance.network.operations import (
 from pmcp_storage import BackendError
 
 
-@rule("FLT-1", doors=("address",))
+@rule("FLT-1", back_doors=("address",))
 def storage_that_cannot_be_reached(trial: Trial) -> None:
     """Storage that cannot be reached raises BackendError within answer_within."""
     operations = [maker(trial) for maker in (*WRITES, *reads(trial, 1)) for _ in range(2)]

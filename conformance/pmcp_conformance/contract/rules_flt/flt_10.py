@@ -22,7 +22,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-10", doors=("address",))
+@rule("FLT-10", back_doors=("address",))
 def errors_while_reading(trial: Trial) -> None:
     """An error while reading is an error: never an absent record, an empty or a shortened
     listing.

@@ -20,7 +20,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-11", doors=("address",))
+@rule("FLT-11", back_doors=("address",))
 def servers_that_never_answer(trial: Trial) -> None:
     """A server that accepts and never answers ends in BackendError within answer_within."""
     swallowed = both_ways(Fault.SWALLOW)

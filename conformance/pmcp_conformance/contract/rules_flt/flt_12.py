@@ -27,7 +27,7 @@ _AWAY = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
 
 
-@rule("FLT-12", doors=("address",))
+@rule("FLT-12", back_doors=("address",))
 def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.

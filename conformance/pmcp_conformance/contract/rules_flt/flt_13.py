@@ -25,7 +25,7 @@ _ABSENCES = 8
 """Absences of the storage that a stale write meets, the first one of 0.01 seconds."""
 
 
-@rule("FLT-13", doors=("address",))
+@rule("FLT-13", back_doors=("address",))
 def writes_that_cannot_have_been_applied(trial: Trial) -> None:
     """A write that cannot have been applied (connection refused) is not called unknown: a conflict
     after it is a plain conflict.

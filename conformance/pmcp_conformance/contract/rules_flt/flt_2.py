@@ -18,7 +18,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-2", doors=("address",))
+@rule("FLT-2", back_doors=("address",))
 def requests_that_never_arrive(trial: Trial) -> None:
     """A connection cut before the request arrives leaves the stored state as the answer says."""
     for case in struck_cases(trial, (*WRITES, DELETE_ABSENT), *both_ways(Fault.CUT_REQUEST)):

@@ -24,7 +24,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-3", doors=("address",))
+@rule("FLT-3", back_doors=("address",))
 def lost_answers_of_conditional_writes(trial: Trial) -> None:
     """When the answer to an applied put_if_version or create is lost, the call succeeds or raises
     OutcomeUnknownError: never a conflict with itself, an already-exists or a not-found.

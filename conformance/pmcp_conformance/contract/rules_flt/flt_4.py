@@ -23,7 +23,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-4", doors=("address",))
+@rule("FLT-4", back_doors=("address",))
 def lost_answers_of_puts(trial: Trial) -> None:
     """When the answer to an applied put is lost, an acknowledged put has taken effect exactly
     once, and no acknowledged write of another is undone.

@@ -16,7 +16,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-5", doors=("address",))
+@rule("FLT-5", back_doors=("address",))
 def lost_answers_of_deletes(trial: Trial) -> None:
     """When the answer to an applied delete is lost, the record is gone and the call returns, or
     raises OutcomeUnknownError.

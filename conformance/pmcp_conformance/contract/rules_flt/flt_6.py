@@ -26,7 +26,7 @@ _HANDLES = 3
 """Handles that are tried at once, as each of their callers holds three files."""
 
 
-@rule("FLT-6", doors=("address",))
+@rule("FLT-6", back_doors=("address",))
 def the_handle_recovers(trial: Trial) -> None:
     """After the storage comes back the same handle works."""
     # The slowest first.

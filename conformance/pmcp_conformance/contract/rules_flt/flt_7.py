@@ -19,7 +19,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-7", doors=("address",))
+@rule("FLT-7", back_doors=("address",))
 def spoilt_answers(trial: Trial) -> None:
     """An answer that is cut, or replaced by bytes that are not the protocol, raises BackendError,
     or the call succeeds by a retry that is safe.

@@ -30,7 +30,7 @@ _MIXTURE = {
 """How often what happens to an exchange of a random history."""
 
 
-@rule("FLT-8", doors=("address",))
+@rule("FLT-8", back_doors=("address",))
 def random_faults(trial: Trial) -> None:
     """Under random faults every acknowledged write is kept, and the history with its unknown
     outcomes is linearizable (histories without deletes).

@@ -32,7 +32,7 @@ from pmcp_conformance.network.operations import (
 )
 
 
-@rule("FLT-9", doors=("address",))
+@rule("FLT-9", back_doors=("address",))
 def equal_records_of_others(trial: Trial) -> None:
     """A write knows itself by a token, not by its value: another's equal record at the same
     version is never taken for one's own.

@@ -77,8 +77,8 @@ class StoreBench:
 
     def __init__(self, trial: Trial) -> None:
         self._target = trial.target
-        self._keys = trial.keys
-        self.backend = CountingBackend(trial.backend, trial.keys)
+        self._keys = trial.cleanup.keys
+        self.backend = CountingBackend(trial.backend, trial.cleanup.keys)
 
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pmcp_conformance.engine.pacing import crowding
+from pmcp_conformance.engine.pacing import load_factor
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ def test_limits_stretch_with_the_load_of_each_processor(
 ) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert crowding() == times
+    assert load_factor() == times
 
 
-def test_limits_stay_as_they_are_where_the_system_tells_no_load(
+def test_limits_stay_as_they_are_where_the_system_reports_no_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(os, "getloadavg")
-    assert crowding() == 1.0
+    assert load_factor() == 1.0
