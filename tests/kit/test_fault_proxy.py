@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.faults import Fault, lasting, once, passes
-from pmcp_conformance.network.proxy import Proxy
 
 
 class Echo(socketserver.ThreadingTCPServer):
@@ -47,13 +47,13 @@ def echo() -> Iterator[Echo]:
 
 
 @pytest.fixture
-def proxy(echo: Echo) -> Iterator[Proxy]:
-    with Proxy(echo.server_address[:2]) as proxy:  # type: ignore[arg-type]
+def proxy(echo: Echo) -> Iterator[FaultProxy]:
+    with FaultProxy(echo.server_address[:2]) as proxy:  # type: ignore[arg-type]
         yield proxy
 
 
 @contextmanager
-def connected(proxy: Proxy) -> Iterator[socket.socket]:
+def connected(proxy: FaultProxy) -> Iterator[socket.socket]:
     with socket.create_connection(proxy.address, timeout=5) as client:
         yield client
 
@@ -73,7 +73,7 @@ def ask(client: socket.socket, message: bytes) -> bytes | str:
     return answer
 
 
-def test_exchanges_pass_and_are_counted_over_connections(proxy: Proxy, echo: Echo) -> None:
+def test_exchanges_pass_and_are_counted_over_connections(proxy: FaultProxy, echo: Echo) -> None:
     with connected(proxy) as first, connected(proxy) as second:
         assert [ask(first, b"1"), ask(second, b"2"), ask(first, b"3")] == [b"1", b"2", b"3"]
         assert proxy.exchanges == 3
@@ -95,7 +95,7 @@ def test_exchanges_pass_and_are_counted_over_connections(proxy: Proxy, echo: Ech
     ],
 )
 def test_a_fault_strikes_the_exchange_it_is_meant_for(
-    proxy: Proxy, echo: Echo, fault: Fault, answer: Any, arrives: bool
+    proxy: FaultProxy, echo: Echo, fault: Fault, answer: Any, arrives: bool
 ) -> None:
     proxy.play(once(fault, 2))
     with connected(proxy) as client:
@@ -108,7 +108,7 @@ def test_a_fault_strikes_the_exchange_it_is_meant_for(
 def test_garbage_is_no_answer_and_the_same_for_the_same_seed(echo: Echo) -> None:
     seen = []
     for seed in (1, 1, 2):
-        with Proxy(echo.server_address[:2], seed) as proxy:  # type: ignore[arg-type]
+        with FaultProxy(echo.server_address[:2], seed) as proxy:  # type: ignore[arg-type]
             proxy.play(lasting(Fault.GARBLE, 1))
             with connected(proxy) as client:
                 seen.append(ask(client, b"x" * 1000))
@@ -116,7 +116,7 @@ def test_garbage_is_no_answer_and_the_same_for_the_same_seed(echo: Echo) -> None
     assert b"x" * 10 not in seen[0]
 
 
-def test_a_swallowed_request_kills_its_connection_only(proxy: Proxy, echo: Echo) -> None:
+def test_a_swallowed_request_kills_its_connection_only(proxy: FaultProxy, echo: Echo) -> None:
     proxy.play(once(Fault.SWALLOW, 1))
     with connected(proxy) as first, connected(proxy) as second:
         first.settimeout(0.05)
@@ -128,7 +128,7 @@ def test_a_swallowed_request_kills_its_connection_only(proxy: Proxy, echo: Echo)
 
 
 def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
-    proxy: Proxy, echo: Echo
+    proxy: FaultProxy, echo: Echo
 ) -> None:
     proxy.play(once(Fault.WITHHOLD, 1))
     with connected(proxy) as first, connected(proxy) as second:
@@ -142,7 +142,7 @@ def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
     assert echo.arrived == [b"late", b"else", b"next"]
 
 
-def test_refused_until_it_is_mended_on_the_same_port(proxy: Proxy) -> None:
+def test_refused_until_it_is_mended_on_the_same_port(proxy: FaultProxy) -> None:
     with connected(proxy) as client:
         assert ask(client, b"1") == b"1"
         proxy.refuse()
@@ -156,7 +156,7 @@ def test_refused_until_it_is_mended_on_the_same_port(proxy: Proxy) -> None:
 
 
 def test_the_hook_runs_once_after_the_server_and_before_the_client(
-    proxy: Proxy, echo: Echo
+    proxy: FaultProxy, echo: Echo
 ) -> None:
     seen: list[object] = []
     answers: list[object] = []
@@ -171,7 +171,7 @@ def test_the_hook_runs_once_after_the_server_and_before_the_client(
     assert seen == [([b"1"], [])]
 
 
-def test_what_the_hook_raises_is_kept(proxy: Proxy) -> None:
+def test_what_the_hook_raises_is_kept(proxy: FaultProxy) -> None:
     proxy.play(once(Fault.LOSE_ANSWER, 1), lambda: 1 / 0)
     with connected(proxy) as client:
         assert ask(client, b"1") == b""
@@ -183,7 +183,7 @@ def test_a_server_that_is_gone_ends_the_connection() -> None:
         nobody.bind(("127.0.0.1", 0))
         # The error may come as early as from the connecting.
         gone = pytest.raises(ConnectionResetError)
-        with Proxy(nobody.getsockname()) as proxy, gone, connected(proxy) as client:
+        with FaultProxy(nobody.getsockname()) as proxy, gone, connected(proxy) as client:
             client.recv(1)
 
 
@@ -193,7 +193,7 @@ def test_nothing_is_left_open() -> None:
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         for _ in range(3):
-            with Proxy(server.getsockname()) as proxy, connected(proxy) as client:
+            with FaultProxy(server.getsockname()) as proxy, connected(proxy) as client:
                 proxy.play(once(Fault.SWALLOW, 1))
                 client.sendall(b"1")
             proxy.close()

@@ -1,4 +1,4 @@
-"""A correct client over TCP passes the fault rules; those that do not are in `mutants/network*`."""
+"""A correct client over TCP passes the fault rules; those that do not are the mutants of FLT."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pmcp_conformance.network import proxy as proxies
-from pmcp_conformance.network.proxy import Proxy
+from pmcp_conformance.network import fault_proxy as proxies
+from pmcp_conformance.network.fault_proxy import FaultProxy
 
 
 class Server:
@@ -49,7 +49,7 @@ def server() -> Iterator[Server]:
 
 
 def test_requests_wait_for_the_last_of_them_and_stay_whole(server: Server) -> None:
-    with Proxy(server.address) as proxy:
+    with FaultProxy(server.address) as proxy:
         proxy.gather(3)
         clients = [socket.create_connection(proxy.address) for _ in range(3)]
         for client in clients[:2]:
@@ -69,7 +69,7 @@ def test_requests_wait_for_the_last_of_them_and_stay_whole(server: Server) -> No
 
 
 def test_requests_do_not_wait_for_ever(server: Server) -> None:
-    with Proxy(server.address) as proxy, socket.create_connection(proxy.address) as client:
+    with FaultProxy(server.address) as proxy, socket.create_connection(proxy.address) as client:
         proxy.gather(2)
         client.sendall(b"0123456789")
         assert client.recv(4) == b"done"
@@ -79,7 +79,7 @@ def test_requests_do_not_wait_for_ever(server: Server) -> None:
 def test_one_gathering_does_not_end_the_next(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Proxy(server.address) as proxy:
+    with FaultProxy(server.address) as proxy:
         monkeypatch.setattr(proxies, "_GATHERING", 0.1)
         proxy.gather(1)
         with socket.create_connection(proxy.address) as client:

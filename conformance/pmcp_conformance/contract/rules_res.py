@@ -22,8 +22,8 @@ from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route, at_once
 from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
 from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -64,14 +64,16 @@ def nothing_more(trial: Trial, before: dict[str, int], what: str) -> None:
 def failed_by_handles(trial: Trial, *faults: Fault) -> None:
     """Open a handle for each of the faults, let a read and a write fail, and close it."""
     records = [trial.record(trial.owner()) for _ in faults]
-    at_once([partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)])
+    run_concurrently(
+        [partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)]
+    )
 
 
 def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
-    with Route(trial) as route:
-        route.proxy.play(lasting(fault, 1))
-        route.call(lambda handle: handle.get(record.owner_id, record.task_id))
-        route.call(lambda handle: handle.create(record))
+    with FaultyConnection(trial) as connection:
+        connection.proxy.play(lasting(fault, 1))
+        connection.call(lambda handle: handle.get(record.owner_id, record.task_id))
+        connection.call(lambda handle: handle.create(record))
 
 
 def use_a_handle(trial: Trial) -> None:

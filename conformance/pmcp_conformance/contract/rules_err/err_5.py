@@ -18,8 +18,8 @@ from pmcp_conformance.contract.rules_err.support import (
 )
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.connections import at_once
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.faulty_connection import run_concurrently
 from pmcp_conformance.network.operations import HandleCall
 
 
@@ -69,7 +69,7 @@ def spoilt_secrets(trial: Trial) -> list[tuple[str, Exception]]:
         for name, call in calls.items()
         for fault in (Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE, Fault.LOSE_ANSWER)
     ]
-    return [shown for shown in at_once(jobs) if shown is not None]
+    return [shown for shown in run_concurrently(jobs) if shown is not None]
 
 
 @contextmanager

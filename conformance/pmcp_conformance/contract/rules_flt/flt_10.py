@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-)
-from pmcp_conformance.network.cases import (
-    Case,
-    both_ways,
-    cases,
-    for_good,
-    just_once,
-    run_cases,
+from pmcp_conformance.network.checks import (
+    check_answer,
 )
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.injections import (
+    Case,
+    cases,
+    persistent,
+    persistent_and_transient,
+    run_cases,
+    transient,
+)
 from pmcp_conformance.network.operations import (
     overwritten_reads,
     reads,
@@ -33,10 +33,10 @@ def errors_while_reading(trial: Trial) -> None:
         for fault in (Fault.SWALLOW, Fault.REFUSE, Fault.LOSE_ANSWER, Fault.GARBLE)
         for read in overwritten_reads(trial)
     ]
-    waiting = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD, Fault.STALL))
+    waiting = (*persistent(Fault.SWALLOW), *transient(Fault.WITHHOLD, Fault.STALL))
     # More records than iter_by_owner asks for at a time, and more bytes than some storages send.
-    many = cases(trial, reads(trial, 101), *waiting, *both_ways(*quick))
+    many = cases(trial, reads(trial, 101), *waiting, *persistent_and_transient(*quick))
     large = reads(trial, 4, trial.target.max_record_bytes)
-    long = cases(trial, large, *for_good(Fault.REFUSE, Fault.GARBLE))
+    long = cases(trial, large, *persistent(Fault.REFUSE, Fault.GARBLE))
     for case in run_cases(trial, again + many + long):
-        agrees(trial, case)
+        check_answer(trial, case)

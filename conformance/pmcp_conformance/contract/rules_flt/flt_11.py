@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-)
-from pmcp_conformance.network.cases import (
-    both_ways,
-    cases,
-    for_good,
-    run_cases,
+from pmcp_conformance.network.checks import (
+    check_answer,
 )
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.injections import (
+    cases,
+    persistent,
+    persistent_and_transient,
+    run_cases,
+)
 from pmcp_conformance.network.operations import (
     WRITES,
     reads,
@@ -23,8 +23,8 @@ from pmcp_conformance.network.operations import (
 @rule("FLT-11", doors=("address",))
 def servers_that_never_answer(trial: Trial) -> None:
     """A server that accepts and never answers ends in BackendError within answer_within."""
-    swallowed = both_ways(Fault.SWALLOW)
+    swallowed = persistent_and_transient(Fault.SWALLOW)
     # A write that was carried out and not answered either: its outcome is unknown.
-    writes = cases(trial, WRITES, *swallowed, *for_good(Fault.WITHHOLD))
+    writes = cases(trial, WRITES, *swallowed, *persistent(Fault.WITHHOLD))
     for case in run_cases(trial, writes + cases(trial, reads(trial, 1), *swallowed)):
-        agrees(trial, case)
+        check_answer(trial, case)

@@ -8,16 +8,16 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import cut_off
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
+from pmcp_conformance.network.checks import (
+    check_answer,
 )
-from pmcp_conformance.network.cases import (
+from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.injections import (
     Case,
-    for_good,
+    persistent,
     struck_cases,
 )
-from pmcp_conformance.network.connections import Route, at_once
-from pmcp_conformance.network.faults import Fault, lasting
 from pmcp_conformance.network.operations import (
     WRITES,
     Write,
@@ -32,10 +32,12 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.
     """
-    strikes = for_good(Fault.LOSE_ANSWER, Fault.VANISH)
+    strikes = persistent(Fault.LOSE_ANSWER, Fault.VANISH)
     for case in struck_cases(trial, WRITES, *strikes):
-        agrees(trial, case)
-    at_once([partial(returns_to_vanish, trial, maker(trial), s) for s in _AWAY for maker in WRITES])
+        check_answer(trial, case)
+    run_concurrently(
+        [partial(returns_to_vanish, trial, maker(trial), s) for s in _AWAY for maker in WRITES]
+    )
 
 
 def returns_to_vanish(trial: Trial, write: Write, away: float) -> None:
@@ -45,12 +47,12 @@ def returns_to_vanish(trial: Trial, write: Write, away: float) -> None:
 
     def comes_back() -> None:
         time.sleep(away)
-        route.recording.lines.append("# the storage is back")
-        route.proxy.mend()
-        route.proxy.play(lasting(Fault.VANISH, 1))
+        connection.recording.lines.append("# the storage is back")
+        connection.proxy.mend()
+        connection.proxy.play(lasting(Fault.VANISH, 1))
 
-    with Route(trial) as route:
-        case.recording = route.recording
-        cut_off(route, write)
-        case.attempt = route.call(write.run, meanwhile=comes_back)
-        agrees(trial, case)
+    with FaultyConnection(trial) as connection:
+        case.recording = connection.recording
+        cut_off(connection, write)
+        case.attempt = connection.call(write.run, meanwhile=comes_back)
+        check_answer(trial, case)

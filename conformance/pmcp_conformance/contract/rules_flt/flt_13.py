@@ -10,10 +10,14 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import cut_off
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.answers import (
+from pmcp_conformance.network.checks import (
     stored_text,
 )
-from pmcp_conformance.network.connections import Route, at_once, stored
+from pmcp_conformance.network.faulty_connection import (
+    FaultyConnection,
+    run_concurrently,
+    stored_record,
+)
 from pmcp_conformance.network.operations import (
     STALE,
     WRITES,
@@ -32,24 +36,24 @@ def writes_that_cannot_have_been_applied(trial: Trial) -> None:
     """
     jobs = [partial(fails_plainly, trial, maker(trial)) for maker in WRITES]
     jobs += [partial(conflict_plainly, trial, maker) for maker in STALE]
-    at_once(jobs)
+    run_concurrently(jobs)
 
 
 def fails_plainly(trial: Trial, write: Write) -> None:
     """While connections are refused, the write fails for certain: it is not done later."""
-    with Route(trial) as route:
-        cut_off(route, write)
-        attempt = route.call(write.run)
+    with FaultyConnection(trial) as connection:
+        cut_off(connection, write)
+        attempt = connection.call(write.run)
         # What was put off would now be sent.
-        route.mend()
-        route.settled(lambda handle: handle.get(*write.key))
-        route.settled(write.following)
-        found = stored(trial, write.key)
+        connection.mend()
+        connection.settled(lambda handle: handle.get(*write.key))
+        connection.settled(write.following)
+        found = stored_record(trial, write.key)
         if not attempt.failed or found != write.former:
             told = f"{write.name}, all connections refused: a BackendError that is not "
             told += "OutcomeUnknownError, having written nothing, then or later"
             observed = f"it {attempt}; the storage holds {stored_text(write, found)}"
-            raise Violation(told, observed, route.recording.shown())
+            raise Violation(told, observed, connection.recording.shown())
 
 
 def conflict_plainly(trial: Trial, maker: Callable[[Trial], Write]) -> None:
@@ -66,17 +70,17 @@ def fails_or_conflicts(trial: Trial, write: Write, away: float) -> bool:
 
     def comes_back() -> None:
         time.sleep(away)
-        route.recording.lines.append("# the storage is back")
-        route.proxy.mend()
+        connection.recording.lines.append("# the storage is back")
+        connection.proxy.mend()
 
-    with Route(trial) as route:
-        cut_off(route, write)
-        attempt = route.call(write.run, meanwhile=comes_back)
+    with FaultyConnection(trial) as connection:
+        cut_off(connection, write)
+        attempt = connection.call(write.run, meanwhile=comes_back)
         assert write.refusal is not None
         if not attempt.failed and not same_error(attempt.error, write.refusal):
             told = f"{write.name}, connections refused for {away:.4f} s: "
             told += (
                 f"{type(write.refusal).__name__} or a BackendError that is not OutcomeUnknownError"
             )
-            raise Violation(told, f"it {attempt}", route.recording.shown())
+            raise Violation(told, f"it {attempt}", connection.recording.shown())
         return attempt.failed

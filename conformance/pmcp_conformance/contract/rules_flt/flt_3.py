@@ -7,17 +7,17 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import LOST
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-    deletes_meanwhile,
-    knows_itself,
-    writes_meanwhile,
-)
-from pmcp_conformance.network.cases import (
-    just_once,
-    struck_cases,
+from pmcp_conformance.network.checks import (
+    check_answer,
+    check_recognizes_own_write,
+    delete_meanwhile,
+    write_meanwhile,
 )
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.injections import (
+    struck_cases,
+    transient,
+)
 from pmcp_conformance.network.operations import (
     CREATE,
     SWAP,
@@ -30,9 +30,9 @@ def lost_answers_of_conditional_writes(trial: Trial) -> None:
     OutcomeUnknownError: never a conflict with itself, an already-exists or a not-found.
     """
     for case in struck_cases(trial, (SWAP, CREATE), *LOST):
-        agrees(trial, case)
-    lost = just_once(Fault.LOSE_ANSWER)
-    for meanwhile in (partial(writes_meanwhile, equal=False), deletes_meanwhile):
+        check_answer(trial, case)
+    lost = transient(Fault.LOSE_ANSWER)
+    for meanwhile in (partial(write_meanwhile, equal=False), delete_meanwhile):
         others = partial(meanwhile, trial)
         for case in struck_cases(trial, (SWAP, CREATE), *lost, meanwhile=others):
-            knows_itself(trial, case)
+            check_recognizes_own_write(trial, case)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import LOST
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
+from pmcp_conformance.network.checks import (
+    check_answer,
 )
-from pmcp_conformance.network.cases import (
+from pmcp_conformance.network.injections import (
     struck_cases,
 )
 from pmcp_conformance.network.operations import (
@@ -22,4 +22,4 @@ def lost_answers_of_deletes(trial: Trial) -> None:
     raises OutcomeUnknownError.
     """
     for case in struck_cases(trial, (DELETE,), *LOST):
-        agrees(trial, case)
+        check_answer(trial, case)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-)
-from pmcp_conformance.network.cases import (
-    both_ways,
-    struck_cases,
+from pmcp_conformance.network.checks import (
+    check_answer,
 )
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.injections import (
+    persistent_and_transient,
+    struck_cases,
+)
 from pmcp_conformance.network.operations import (
     STALE,
     WRITES,
@@ -25,6 +25,6 @@ def spoilt_answers(trial: Trial) -> None:
     or the call succeeds by a retry that is safe.
     """
     makers = (*WRITES, *STALE, *reads(trial, 3))
-    spoilt = both_ways(Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
+    spoilt = persistent_and_transient(Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
     for case in struck_cases(trial, makers, *spoilt):
-        agrees(trial, case)
+        check_answer(trial, case)

@@ -12,8 +12,8 @@ from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.history.recorder import Client, History
 from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route
 from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.faulty_connection import FaultyConnection
 
 _CLIENTS, _OPERATIONS = 4, 20
 
@@ -37,12 +37,12 @@ def random_faults(trial: Trial) -> None:
     """
     history, keys = History(trial.owner()), ["a", "b", "c"]
     with ExitStack() as stack:
-        routes = [stack.enter_context(Route(trial)) for _ in range(_CLIENTS)]
+        connections = [stack.enter_context(FaultyConnection(trial)) for _ in range(_CLIENTS)]
         attempts = together(
             trial.watchdog,
             [
-                partial(live, trial, route, history, keys, f"{trial.seed} {number}")
-                for number, route in enumerate(routes)
+                partial(live, trial, connection, history, keys, f"{trial.seed} {number}")
+                for number, connection in enumerate(connections)
             ],
         )
     raise_unexpected(attempts)
@@ -52,12 +52,14 @@ def random_faults(trial: Trial) -> None:
     history.verify(trial, "FLT-8")
 
 
-def live(trial: Trial, route: Route, history: History, keys: list[str], seed: str) -> None:
+def live(
+    trial: Trial, connection: FaultyConnection, history: History, keys: list[str], seed: str
+) -> None:
     """The operations of one client, on its own spoilt way."""
     ours, theirs = Random(f"operations {seed}"), Random(f"faults {seed}")
-    client = Client(history, watched(trial, route.handle().unrecorded), trial)
+    client = Client(history, watched(trial, connection.handle().unrecorded), trial)
     faults, weights = list(_MIXTURE), list(_MIXTURE.values())
-    route.proxy.play(lambda exchange: theirs.choices(faults, weights)[0])
+    connection.proxy.play(lambda exchange: theirs.choices(faults, weights)[0])
     for _ in range(_OPERATIONS):
         operations = (client.swap, client.put, client.get, client.create)
         ours.choices(operations, weights=(5, 3, 3, 1))[0](ours.choice(keys))

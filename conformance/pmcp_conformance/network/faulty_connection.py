@@ -19,8 +19,8 @@ from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.watchdog import close_quietly, started
 from pmcp_conformance.network import faults
+from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.operations import HandleCall, Operation, Write
-from pmcp_conformance.network.proxy import Proxy
 from pmcp_storage import BackendError, NotFoundError, VersionedRecord
 
 AT_ONCE = 24
@@ -40,12 +40,12 @@ class NoAnswer(Exception):  # noqa: N818 - a finding
     """A call did not end within the target's `answer_within`."""
 
 
-class Route:
+class FaultyConnection:
     """A handle that reaches the storage through a proxy of its own; `trace` is its story."""
 
     def __init__(self, trial: Trial) -> None:
         self.recording = Recording(trial.watchdog, owners=trial.recording.owners)
-        self.proxy = Proxy(trial.target.address(), trial.seed)
+        self.proxy = FaultProxy(trial.target.address(), trial.seed)
         self._target = trial.target
         self._handle: RecordedBackend | None = None
         self._threads: list[threading.Thread] = []
@@ -120,13 +120,13 @@ class Route:
             attempts.append(Attempt(error=error))
 
 
-def at_once(jobs: Iterable[Callable[[], T]], width: int = AT_ONCE) -> list[T]:
+def run_concurrently(jobs: Iterable[Callable[[], T]], width: int = AT_ONCE) -> list[T]:
     """Run the jobs in threads, `width` at the same time; their results in the jobs' order."""
     with ThreadPoolExecutor(width) as pool:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
-def stored(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
+def stored_record(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
     """What a handle finds that no fault touches."""
     try:
         return trial.backend.unrecorded.get(*key)

@@ -12,8 +12,8 @@ from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.network import faults
-from pmcp_conformance.network.connections import NoAnswer, Route, at_once
 from pmcp_conformance.network.faults import Fault, Script
+from pmcp_conformance.network.faulty_connection import FaultyConnection, NoAnswer, run_concurrently
 from pmcp_conformance.network.operations import (
     Maker,
     Operation,
@@ -35,19 +35,19 @@ class Strike(NamedTuple):
     lasts: bool
 
 
-def for_good(*faults: Fault) -> tuple[Strike, ...]:
+def persistent(*faults: Fault) -> tuple[Strike, ...]:
     """Each of the faults, at an exchange and all later ones."""
     return tuple(Strike(fault, True) for fault in faults)
 
 
-def just_once(*faults: Fault) -> tuple[Strike, ...]:
+def transient(*faults: Fault) -> tuple[Strike, ...]:
     """Each of the faults, at one exchange."""
     return tuple(Strike(fault, False) for fault in faults)
 
 
-def both_ways(*faults: Fault) -> tuple[Strike, ...]:
+def persistent_and_transient(*faults: Fault) -> tuple[Strike, ...]:
     """Each of the faults, for good and once."""
-    return for_good(*faults) + just_once(*faults)
+    return persistent(*faults) + transient(*faults)
 
 
 @dataclass
@@ -77,33 +77,33 @@ class Case:
 
     def run(self, trial: Trial) -> None:
         """Carry the operation out under the fault, and use the handle again if that may tell."""
-        with Route(trial) as route:
-            self.recording = route.recording
+        with FaultyConnection(trial) as connection:
+            self.recording = connection.recording
             if isinstance(self.operation, Read) and self.operation.overwrite is not None:
-                route.call(self.operation.run)
+                connection.call(self.operation.run)
                 self.operation.overwrite(another(trial, self))
-            route.begin(self.operation)
-            route.proxy.play(self._script(), partial(self._strike, route))
-            self.attempt = route.call(self.operation.run)
-            if route.proxy.hook_error is not None:
-                raise route.proxy.hook_error
-            self._go_on(route)
+            connection.begin(self.operation)
+            connection.proxy.play(self._script(), partial(self._strike, connection))
+            self.attempt = connection.call(self.operation.run)
+            if connection.proxy.hook_error is not None:
+                raise connection.proxy.hook_error
+            self._go_on(connection)
 
     def _script(self) -> Script:
         return (faults.lasting if self.lasts else faults.once)(self.fault, self.at)
 
-    def _go_on(self, route: Route) -> None:
+    def _go_on(self, connection: FaultyConnection) -> None:
         """A late answer, or a write put off, comes to light when the handle is used again."""
         following, ended = self.operation.following, not isinstance(self.attempt.error, NoAnswer)
         put_off = isinstance(self.operation, Write) and self.attempt.failed
         is_late = self.fault in (Fault.WITHHOLD, Fault.MUDDLE)
         if following is not None and ended and (put_off or is_late):
-            route.mend()
-            self.afterwards = route.settled(following)
+            connection.mend()
+            self.afterwards = connection.settled(following)
 
-    def _strike(self, route: Route) -> None:
-        exchange = route.proxy.struck[0]
-        route.recording.lines.append(f"# exchange {exchange}: {self.fault}")
+    def _strike(self, connection: FaultyConnection) -> None:
+        exchange = connection.proxy.struck[0]
+        connection.recording.lines.append(f"# exchange {exchange}: {self.fault}")
         if self.meanwhile is not None:
             self.meanwhile(self)
 
@@ -112,13 +112,13 @@ def exchanges(trial: Trial, maker: Maker) -> int:
     """How many exchanges an operation takes through a fresh handle where nothing is amiss."""
     for _ in range(_TRIES):
         operation = maker(trial)
-        with Route(trial) as route:
-            route.begin(operation)
-            attempt = route.call(operation.run)
+        with FaultyConnection(trial) as connection:
+            connection.begin(operation)
+            attempt = connection.call(operation.run)
             refusal = operation.refusal if isinstance(operation, Write) else None
             if same_error(attempt.error, refusal):
                 # Not even one, where a client claims success before its request is on the way.
-                return max(1, route.proxy.exchanges)
+                return max(1, connection.proxy.exchanges)
         if not attempt.failed and not attempt.unknown:
             break
     told = f"{operation.name} through a proxy without faults: it {attempt}"
@@ -142,7 +142,7 @@ def cases(
     meanwhile: Callable[[Case], object] | None = None,
 ) -> list[Case]:
     """Every operation with every strike at each of its exchanges, to be run."""
-    counts = at_once([partial(exchanges, trial, maker) for maker in makers])
+    counts = run_concurrently([partial(exchanges, trial, maker) for maker in makers])
     return [
         Case(maker(trial), strike.fault, at, count, strike.lasts, meanwhile)
         for strike in strikes
@@ -154,7 +154,7 @@ def cases(
 def run_cases(trial: Trial, cases: Sequence[Case]) -> list[Case]:
     """Run the cases, many at the same time, and return them; what takes longest comes first."""
     ordered = sorted(cases, key=lambda case: (case.fault not in faults.WAITING, not case.lasts))
-    at_once([partial(case.run, trial) for case in ordered])
+    run_concurrently([partial(case.run, trial) for case in ordered])
     return ordered
 
 

@@ -6,8 +6,8 @@ from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.cases import Case, another
-from pmcp_conformance.network.connections import stored
+from pmcp_conformance.network.faulty_connection import stored_record
+from pmcp_conformance.network.injections import Case, another
 from pmcp_conformance.network.operations import Read, Write, same_error
 from pmcp_storage import (
     BackendError,
@@ -36,19 +36,19 @@ def demand(case: Case, holds: object, expected: str, held: str) -> None:
         raise Violation(f"{case} {expected}", told, case.recording.shown())
 
 
-def agrees(trial: Trial, case: Case) -> None:
+def check_answer(trial: Trial, case: Case) -> None:
     """What the operation answered is true, or an error, and so is what the next one answered."""
     if case.afterwards is not None:
-        next_agrees(case, case.afterwards)
+        check_probe(case, case.afterwards)
     if isinstance(case.operation, Read):
-        read_agrees(case)
+        check_read(case)
     elif case.operation.refusal is None:
-        write_agrees(trial, case)
+        check_write(trial, case)
     else:
-        refusal_agrees(trial, case)
+        check_refusal(trial, case)
 
 
-def next_agrees(case: Case, after: Attempt) -> None:
+def check_probe(case: Case, after: Attempt) -> None:
     """The call after the operation, through the same handle, got an answer of its own."""
     operation = case.operation
     failed = isinstance(after.error, BackendError)
@@ -63,13 +63,13 @@ def next_agrees(case: Case, after: Attempt) -> None:
         demand(case, right or failed, told, f"; that one {after}")
 
 
-def write_agrees(trial: Trial, case: Case) -> None:
+def check_write(trial: Trial, case: Case) -> None:
     """What the write answered is what the storage holds, where nobody else has written."""
     write, attempt = case.operation, case.attempt
     assert isinstance(write, Write)
-    found = stored(trial, write.key)
+    found = stored_record(trial, write.key)
     if attempt.error is None:
-        holds = tells_success(write, attempt.result) and found == write.applied
+        holds = reports_success(write, attempt.result) and found == write.applied
     elif attempt.unknown:
         holds = found in (write.former, write.applied)
     else:
@@ -83,7 +83,7 @@ def write_agrees(trial: Trial, case: Case) -> None:
     demand(case, agree, "leaves get and the listing in agreement", held)
 
 
-def tells_success(write: Write, result: object) -> bool:
+def reports_success(write: Write, result: object) -> bool:
     """Whether the result is one of the write carried out.
 
     A delete that met its own first attempt may say that it found nothing.
@@ -99,7 +99,7 @@ def success_text(write: Write) -> str:
     return "returns False" if write.former is None else "returns having deleted the record"
 
 
-def read_agrees(case: Case) -> None:
+def check_read(case: Case) -> None:
     """The read gave its right answer, or a BackendError."""
     read, attempt = case.operation, case.attempt
     assert isinstance(read, Read)
@@ -109,24 +109,24 @@ def read_agrees(case: Case) -> None:
     demand(case, right or failed, expected, "")
 
 
-def refusal_agrees(trial: Trial, case: Case) -> None:
+def check_refusal(trial: Trial, case: Case) -> None:
     """The write whose condition does not hold was refused or failed, and nothing was written."""
     write, attempt = case.operation, case.attempt
     assert isinstance(write, Write)
     assert write.refusal is not None
-    found = stored(trial, write.key)
+    found = stored_record(trial, write.key)
     holds = attempt.failed or attempt.unknown or same_error(attempt.error, write.refusal)
     told = f"raises {type(write.refusal).__name__} or a BackendError, having written nothing"
     held = f"; the storage holds {stored_text(write, found)}"
     demand(case, holds and found == write.former, told, held)
 
 
-def writes_meanwhile(trial: Trial, case: Case, *, equal: bool) -> None:
+def write_meanwhile(trial: Trial, case: Case, *, equal: bool) -> None:
     """Somebody else writes after what is stored: a record of its own, or one equal to this."""
     write = case.operation
     assert isinstance(write, Write)
     assert write.record is not None
-    found = stored(trial, write.key)
+    found = stored_record(trial, write.key)
     if equal and found != write.former:
         return  # the write has been applied by an exchange before
     handle, record = another(trial, case), write.record
@@ -141,34 +141,34 @@ def writes_meanwhile(trial: Trial, case: Case, *, equal: bool) -> None:
     case.applied_before = found == write.applied
 
 
-def deletes_meanwhile(trial: Trial, case: Case) -> None:
+def delete_meanwhile(trial: Trial, case: Case) -> None:
     """Somebody else reads what this has just written, and deletes it."""
     write = case.operation
     assert isinstance(write, Write)
-    case.applied_before = stored(trial, write.key) == write.applied
+    case.applied_before = stored_record(trial, write.key) == write.applied
     if case.applied_before:
         handle = another(trial, case)
         handle.get(*write.key)
         handle.delete(*write.key)
 
 
-def knows_itself(trial: Trial, case: Case) -> None:
+def check_recognizes_own_write(trial: Trial, case: Case) -> None:
     """The write that was applied before another changed the key does not say that it was not."""
     write, attempt = case.operation, case.attempt
     assert isinstance(write, Write)
     if case.applied_before:
         told = f"returns {write.version + 1} or raises OutcomeUnknownError, for it was applied"
-        held = f"; the storage holds {stored_text(write, stored(trial, write.key))}"
+        held = f"; the storage holds {stored_text(write, stored_record(trial, write.key))}"
         demand(case, attempt.result == write.version + 1 or attempt.unknown, told, held)
 
 
-def undoes_nothing(trial: Trial, case: Case) -> None:
+def check_undoes_nothing(trial: Trial, case: Case) -> None:
     """The put was applied before another's write, or after it, or not: never both."""
     write, attempt, theirs = case.operation, case.attempt, case.interfered
     assert isinstance(write, Write)
     assert theirs is not None
     assert write.record is not None
-    found = stored(trial, write.key)
+    found = stored_record(trial, write.key)
     first = VersionedRecord(write.record, theirs.version - 1)
     after = VersionedRecord(write.record, theirs.version + 1)
     if case.applied_before:

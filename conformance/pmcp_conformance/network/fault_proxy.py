@@ -50,7 +50,7 @@ class _Link:
         """Whether the client gets nothing more of what the server says."""
 
 
-class Proxy:
+class FaultProxy:
     """A proxy in front of `server` (host, port), listening on `address` until it is closed.
 
     All sockets belong to the proxy's own thread; what others want of it is handed over to it and
