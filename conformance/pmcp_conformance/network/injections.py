@@ -1,9 +1,9 @@
-"""An operation under a fault at each of its exchanges."""
+"""Injections: an operation with a fault at one of its exchanges, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -11,153 +11,196 @@ from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network import faults
-from pmcp_conformance.network.faults import Fault, Script
-from pmcp_conformance.network.faulty_connection import FaultyConnection, NoAnswer, run_concurrently
-from pmcp_conformance.network.operations import (
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faulty_connection import (
+    FaultyConnection,
+    NoAnswer,
+    run_concurrently,
+)
+from pmcp_conformance.network.interference import Interfere, Interference
+from pmcp_conformance.network.scripts import Script, always, once
+from pmcp_conformance.network.tested_operations import (
     Maker,
-    Operation,
     Read,
+    ReadOrWrite,
     Write,
     same_error,
 )
-from pmcp_storage import VersionedRecord
 
 _TRIES = 3
 """Runs of an operation without faults, of which one succeeds: where a machine has more to do than
 it can, an answer may come too late."""
 
 
-class Strike(NamedTuple):
-    """A fault that strikes an exchange, and all later ones or not."""
+class LastingFault(NamedTuple):
+    """A fault, and whether it is persistent: at an exchange and all later ones, or at one only."""
 
     fault: Fault
-    lasts: bool
+    is_persistent: bool
+
+    def script(self, exchange: int) -> Script:
+        """The script that injects it into the exchange of this number."""
+        return (always if self.is_persistent else once)(self.fault, exchange)
 
 
-def persistent(*faults: Fault) -> tuple[Strike, ...]:
+def persistent(*faults: Fault) -> tuple[LastingFault, ...]:
     """Each of the faults, at an exchange and all later ones."""
-    return tuple(Strike(fault, True) for fault in faults)
+    return tuple(LastingFault(fault, True) for fault in faults)
 
 
-def transient(*faults: Fault) -> tuple[Strike, ...]:
+def transient(*faults: Fault) -> tuple[LastingFault, ...]:
     """Each of the faults, at one exchange."""
-    return tuple(Strike(fault, False) for fault in faults)
+    return tuple(LastingFault(fault, False) for fault in faults)
 
 
-def persistent_and_transient(*faults: Fault) -> tuple[Strike, ...]:
-    """Each of the faults, for good and once."""
+def persistent_and_transient(*faults: Fault) -> tuple[LastingFault, ...]:
+    """Each of the faults in both ways."""
     return persistent(*faults) + transient(*faults)
 
 
-@dataclass
-class Case:
-    """One operation whose exchange `at` of `of` is struck; what it came to, and why."""
+@dataclass(frozen=True)
+class Injection:
+    """A fault to be injected into an exchange of an operation that takes `exchanges` of them."""
 
-    operation: Operation
-    fault: Fault
-    at: int
-    of: int
-    lasts: bool
-    meanwhile: Callable[[Case], object] | None = None
-    """What somebody else does when the fault strikes."""
-    attempt: Attempt = field(default_factory=Attempt)
-    afterwards: Attempt | None = None
-    """What a further call came to, through the same handle and with the way mended."""
-    trace: Recording = field(init=False)
-    interfered: VersionedRecord | None = None
-    """What somebody else has written meanwhile."""
-    applied_before: bool = False
-    """Whether that was after this operation had been applied."""
+    operation: ReadOrWrite
+    lasting: LastingFault
+    exchange: int = 1
+    exchanges: int = 1
+    interfere: Interfere | None = None
+    """What another client does when the fault is injected; for writes only."""
+
+    @property
+    def fault(self) -> Fault:
+        return self.lasting.fault
+
+    @property
+    def write(self) -> Write:
+        """The operation, where it is known to be a write."""
+        assert isinstance(self.operation, Write)
+        return self.operation
 
     def __str__(self) -> str:
-        exchange = f"exchange {self.at} of {self.of}"
-        where = f"from {exchange} on" if self.lasts else exchange
-        return f"{self.operation.name} ({where}: {self.fault})"
-
-    def run(self, trial: Trial) -> None:
-        """Carry the operation out under the fault, and use the handle again if that may tell."""
-        with FaultyConnection(trial) as connection:
-            self.recording = connection.recording
-            if isinstance(self.operation, Read) and self.operation.overwrite is not None:
-                connection.call(self.operation.run)
-                self.operation.overwrite(another(trial, self))
-            connection.begin(self.operation)
-            connection.proxy.play(self._script(), partial(self._strike, connection))
-            self.attempt = connection.call(self.operation.run)
-            if connection.proxy.hook_error is not None:
-                raise connection.proxy.hook_error
-            self._go_on(connection)
-
-    def _script(self) -> Script:
-        return (faults.lasting if self.lasts else faults.once)(self.fault, self.at)
-
-    def _go_on(self, connection: FaultyConnection) -> None:
-        """A late answer, or a write put off, comes to light when the handle is used again."""
-        following, ended = self.operation.following, not isinstance(self.attempt.error, NoAnswer)
-        put_off = isinstance(self.operation, Write) and self.attempt.failed
-        is_late = self.fault in (Fault.WITHHOLD, Fault.MUDDLE)
-        if following is not None and ended and (put_off or is_late):
-            connection.mend()
-            self.afterwards = connection.settled(following)
-
-    def _strike(self, connection: FaultyConnection) -> None:
-        exchange = connection.proxy.struck[0]
-        connection.recording.lines.append(f"# exchange {exchange}: {self.fault}")
-        if self.meanwhile is not None:
-            self.meanwhile(self)
+        exchange = f"exchange {self.exchange} of {self.exchanges}"
+        where = f"from {exchange} on" if self.lasting.is_persistent else exchange
+        return f"{self.operation.name} ({where}: {self.fault.description})"
 
 
-def exchanges(trial: Trial, maker: Maker) -> int:
-    """How many exchanges an operation takes through a fresh handle where nothing is amiss."""
+@dataclass(frozen=True)
+class Observation:
+    """What came of an injection."""
+
+    injection: Injection
+    attempt: Attempt
+    """What the operation came to."""
+    recording: Recording
+    probe_attempt: Attempt | None = None
+    """What the operation's probe came to afterwards, where it was called."""
+    interference: Interference | None = None
+    """What another client did meanwhile."""
+
+
+def inject_everywhere(
+    trial: Trial,
+    makers: Sequence[Maker],
+    *faults: LastingFault,
+    interfere: Interfere | None = None,
+) -> list[Observation]:
+    """Run every operation with every fault at each of its exchanges; what came of each."""
+    return run_injections(trial, plan_injections(trial, makers, *faults, interfere=interfere))
+
+
+def plan_injections(
+    trial: Trial,
+    makers: Sequence[Maker],
+    *faults: LastingFault,
+    interfere: Interfere | None = None,
+) -> list[Injection]:
+    """Every operation with every fault at each of its exchanges, to be run."""
+    counts = run_concurrently([partial(_count_exchanges, trial, maker) for maker in makers])
+    return [
+        Injection(maker(trial), lasting, exchange, count, interfere)
+        for lasting in faults
+        for maker, count in zip(makers, counts, strict=True)
+        for exchange in range(1, count + 1)
+    ]
+
+
+def run_injections(trial: Trial, injections: Sequence[Injection]) -> list[Observation]:
+    """Run the injections, many concurrently, those that take longest first; what came of each."""
+    ordered = sorted(
+        injections,
+        key=lambda injection: (
+            not injection.fault.client_waits,
+            not injection.lasting.is_persistent,
+        ),
+    )
+    return run_concurrently([partial(_run, trial, injection) for injection in ordered])
+
+
+def _count_exchanges(trial: Trial, maker: Maker) -> int:
+    """How many exchanges an operation takes through a fresh handle without any fault."""
     for _ in range(_TRIES):
         operation = maker(trial)
         with FaultyConnection(trial) as connection:
-            connection.begin(operation)
+            connection.prepare(operation)
             attempt = connection.call(operation.run)
             refusal = operation.refusal if isinstance(operation, Write) else None
             if same_error(attempt.error, refusal):
                 # Not even one, where a client claims success before its request is on the way.
-                return max(1, connection.proxy.exchanges)
+                return max(1, connection.proxy.exchanges.count)
         if not attempt.failed and not attempt.unknown:
             break
-    told = f"{operation.name} through a proxy without faults: it {attempt}"
-    raise Violation("an operation that works at the address of open_at", told)
+    observed = f"{operation.name} through a proxy without faults: it {attempt}"
+    raise Violation("an operation that works at the address of open_at", observed)
 
 
-def struck_cases(
+def _run(trial: Trial, injection: Injection) -> Observation:
+    operation = injection.operation
+    with FaultyConnection(trial) as connection:
+        other_client = RecordedBackend(trial.backend.unrecorded, connection.recording, "another")
+        connection.prepare(operation)
+        if isinstance(operation, Read) and operation.overwrite is not None:
+            operation.overwrite(other_client)
+        connection.proxy.play(
+            injection.lasting.script(injection.exchange),
+            partial(_interfere, trial, injection, connection, other_client),
+        )
+        attempt = connection.call(operation.run)
+        interference = _interference(connection)
+        probe_attempt = _probe(connection, injection, attempt)
+    return Observation(injection, attempt, connection.recording, probe_attempt, interference)
+
+
+def _interfere(
     trial: Trial,
-    makers: Sequence[Maker],
-    *strikes: Strike,
-    meanwhile: Callable[[Case], object] | None = None,
-) -> list[Case]:
-    """Run every operation with every strike at each of its exchanges."""
-    return run_cases(trial, cases(trial, makers, *strikes, meanwhile=meanwhile))
+    injection: Injection,
+    connection: FaultyConnection,
+    other_client: RecordedBackend,
+) -> Interference | None:
+    number = connection.proxy.exchanges.injected[0]
+    connection.note(f"exchange {number}: {injection.fault.description}")
+    if injection.interfere is None:
+        return None
+    return injection.interfere(trial, injection.write, other_client)
 
 
-def cases(
-    trial: Trial,
-    makers: Sequence[Maker],
-    *strikes: Strike,
-    meanwhile: Callable[[Case], object] | None = None,
-) -> list[Case]:
-    """Every operation with every strike at each of its exchanges, to be run."""
-    counts = run_concurrently([partial(exchanges, trial, maker) for maker in makers])
-    return [
-        Case(maker(trial), strike.fault, at, count, strike.lasts, meanwhile)
-        for strike in strikes
-        for maker, count in zip(makers, counts, strict=True)
-        for at in range(1, count + 1)
-    ]
+def _interference(connection: FaultyConnection) -> Interference | None:
+    hook_attempt = connection.proxy.exchanges.hook_attempt
+    if hook_attempt is None:
+        return None
+    if hook_attempt.error is not None:
+        raise hook_attempt.error
+    interference: Interference | None = hook_attempt.result
+    return interference
 
 
-def run_cases(trial: Trial, cases: Sequence[Case]) -> list[Case]:
-    """Run the cases, many at the same time, and return them; what takes longest comes first."""
-    ordered = sorted(cases, key=lambda case: (case.fault not in faults.WAITING, not case.lasts))
-    run_concurrently([partial(case.run, trial) for case in ordered])
-    return ordered
-
-
-def another(trial: Trial, case: Case) -> RecordedBackend:
-    """A handle of somebody else's, which no fault touches, noted in the case's story."""
-    return RecordedBackend(trial.backend.unrecorded, case.recording, "another")
+def _probe(connection: FaultyConnection, injection: Injection, attempt: Attempt) -> Attempt | None:
+    """A late answer, or a write put off, comes to light when the handle is used again."""
+    operation = injection.operation
+    if operation.probe is None or isinstance(attempt.error, NoAnswer):
+        return None
+    may_be_put_off = isinstance(operation, Write) and attempt.failed
+    if not may_be_put_off and not injection.fault.answer_outlives_call:
+        return None
+    connection.mend()
+    return connection.call_until_answered(operation.probe.run)

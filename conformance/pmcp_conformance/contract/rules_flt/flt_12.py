@@ -8,22 +8,21 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import cut_off
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.checks import (
-    check_answer,
-)
-from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.faults.crash_before_answer import CRASH_BEFORE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
 from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
 from pmcp_conformance.network.injections import (
-    Case,
+    Injection,
+    Observation,
+    inject_everywhere,
     persistent,
-    struck_cases,
 )
-from pmcp_conformance.network.operations import (
-    WRITES,
-    Write,
-)
+from pmcp_conformance.network.scripts import always
+from pmcp_conformance.network.tested_operations import Write
+from pmcp_conformance.network.tested_writes import WRITES
 
-_AWAY = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
+_ABSENCES = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
 
 
@@ -32,27 +31,29 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.
     """
-    strikes = persistent(Fault.LOSE_ANSWER, Fault.VANISH)
-    for case in struck_cases(trial, WRITES, *strikes):
-        check_answer(trial, case)
-    run_concurrently(
-        [partial(returns_to_vanish, trial, maker(trial), s) for s in _AWAY for maker in WRITES]
-    )
+    faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER)
+    for observation in inject_everywhere(trial, WRITES, *faults):
+        check_answer(trial, observation)
+    jobs = [
+        partial(crashes_between_refusals, trial, maker(trial), absence)
+        for absence in _ABSENCES
+        for maker in WRITES
+    ]
+    run_concurrently(jobs)
 
 
-def returns_to_vanish(trial: Trial, write: Write, away: float) -> None:
+def crashes_between_refusals(trial: Trial, write: Write, absence: float) -> None:
     """A first attempt finds the storage away, the next one is carried out and loses its answer, and
     those after it find the storage away again."""
-    case = Case(write, Fault.VANISH, at=1, of=1, lasts=True)
 
-    def comes_back() -> None:
-        time.sleep(away)
-        connection.recording.lines.append("# the storage is back")
+    def come_back() -> None:
+        time.sleep(absence)
+        connection.note("the storage is back")
         connection.proxy.mend()
-        connection.proxy.play(lasting(Fault.VANISH, 1))
+        connection.proxy.play(always(CRASH_BEFORE_ANSWER))
 
     with FaultyConnection(trial) as connection:
-        case.recording = connection.recording
         cut_off(connection, write)
-        case.attempt = connection.call(write.run, meanwhile=comes_back)
-        check_answer(trial, case)
+        attempt = connection.call(write.run, meanwhile=come_back)
+        (fault,) = persistent(CRASH_BEFORE_ANSWER)
+        check_answer(trial, Observation(Injection(write, fault), attempt, connection.recording))

@@ -1,32 +1,35 @@
-"""Shared by the rules on broken networks."""
+"""Shared by the rules on network faults."""
 
 from __future__ import annotations
 
+from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
 from pmcp_conformance.network.faulty_connection import FaultyConnection
-from pmcp_conformance.network.injections import (
-    persistent_and_transient,
-    transient,
-)
-from pmcp_conformance.network.operations import HandleCall, Write
+from pmcp_conformance.network.injections import persistent_and_transient, transient
+from pmcp_conformance.network.tested_operations import HandleCall, Write
 
-LOST = (*transient(Fault.WITHHOLD), *persistent_and_transient(Fault.LOSE_ANSWER))
+LOST_ANSWERS = (*transient(WITHHOLD_ANSWER), *persistent_and_transient(LOSE_ANSWER))
 """The ways to lose an answer: once by a timeout, which takes long, and by a closed connection."""
 
 
-def works(connection: FaultyConnection, call: HandleCall) -> object:
-    """The result of a call that nothing disturbs."""
+def require_works(connection: FaultyConnection, call: HandleCall) -> None:
+    """The call succeeds, because no fault is injected."""
     attempt = connection.call(call)
     if attempt.error is not None:
-        told = f"it {attempt}"
-        raise Violation("a call without faults that works", told, connection.recording.shown())
-    return attempt.result
+        expected = "a call without faults that works"
+        raise Violation(expected, f"it {attempt}", connection.recording.shown())
 
 
 def cut_off(connection: FaultyConnection, write: Write) -> None:
     """From now on connections are refused, and the handle has none left: a read has failed."""
     connection.handle()
     connection.proxy.refuse()
-    connection.recording.lines.append("# from now on all connections are refused")
+    connection.note("from now on all connections are refused")
     connection.call(lambda handle: handle.get(*write.key))
+
+
+def answer_time(trial: Trial) -> str:
+    """The time within which an operation must be answered, for a report."""
+    return f"within {trial.target.answer_within:g} s"
