@@ -19,9 +19,9 @@ _CHUNK = 65_536
 
 
 class ConnectionPair:
-    """Passes on what client and server send, unless an action of a fault does something else.
+    """Passes on what client and server send, unless the action of a fault does something else.
 
-    The methods without an underscore are what such an action can do; all run in the loop's thread.
+    It is the `Connection` that actions get. All its methods run in the thread of the loop.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class ConnectionPair:
         take_server_down: Callable[[], None],
     ) -> None:
         self.is_open = True
+        self.ignores_client = False
+        self.ignores_server = False
+        self.withheld_answer = b""
+        self.random: Random  # from the first exchange on
         self.take_server_down = take_server_down
         self._client = client
         self._server = server
         self._loop = loop
         self._exchanges = exchanges
-        self._exchange = Exchange(0, None)
-        self._awaits_answer = False
-        self._withheld = b""
-        self._ignores_client = False
-        self._ignores_server = False
+        self._unanswered: Exchange | None = None
         for end, handler in ((client, self._client_readable), (server, self._server_readable)):
             end.settimeout(SOCKET_TIMEOUT)
             # Small messages leave at once, or a delayed acknowledgement costs 40 ms.
@@ -59,43 +59,31 @@ class ConnectionPair:
         self._loop.unwatch(self._server)
         self._loop.call_later(seconds, partial(self._resume, answer))
 
-    def withhold_answer(self, answer: bytes) -> None:
-        self._withheld = answer
-
-    def ignore_client(self) -> None:
-        self._ignores_client = True
-
-    def ignore_server(self) -> None:
-        self._ignores_server = True
-
-    def close(self) -> None:
-        self._end(reset=False)
-
-    def reset(self) -> None:
-        self._end(reset=True)
-
-    def random(self) -> Random:
-        return self._exchanges.random(self._exchange)
+    def close(self, *, reset: bool = False) -> None:
+        if self.is_open:
+            self.is_open = False
+            for end in (self._client, self._server):
+                self._loop.unwatch(end)
+                close_socket(end, reset=reset and end is self._client)
 
     def _client_readable(self) -> None:
         data = self._receive(self._client)
-        if not data or self._ignores_client:
+        if not data or self.ignores_client:
             return
-        if self._withheld:
-            self.send_to_client(self._withheld)
-            self._withheld = b""
-        if self._awaits_answer:
-            self._pass_request(data)
-        else:
+        self.send_to_client(self.withheld_answer)
+        self.withheld_answer = b""
+        if self._unanswered is None:
             self._begin_exchange(data)
+        else:
+            self._pass_request(data)
 
     def _begin_exchange(self, request: bytes) -> None:
-        self._exchange = self._exchanges.begin()
-        self._awaits_answer = True
-        fault = self._exchange.fault
-        if fault is not None and fault.on_request is not None:
-            self._exchanges.note_injection(self._exchange)
-            fault.on_request(self, request)
+        exchange = self._exchanges.begin()
+        self._unanswered = exchange
+        self.random = exchange.random
+        if exchange.fault is not None and exchange.fault.on_request:
+            self._exchanges.note_injection(exchange)
+            exchange.fault.on_request(self, request)
         else:
             self._pass_request(request)
 
@@ -108,19 +96,13 @@ class ConnectionPair:
         data = self._receive(self._server)
         if not data:
             return
-        begins_answer = self._awaits_answer
-        self._awaits_answer = False
-        fault = self._exchange.fault
-        if begins_answer and fault is not None and fault.on_answer is not None:
-            self._exchanges.note_injection(self._exchange)
-            fault.on_answer(self, data)
-        else:
-            self._pass_answer(data)
-
-    def _pass_answer(self, data: bytes) -> None:
-        if self._withheld:
-            self._withheld += data
-        elif not self._ignores_server:
+        exchange, self._unanswered = self._unanswered, None
+        if exchange is not None and exchange.fault is not None and exchange.fault.on_answer:
+            self._exchanges.note_injection(exchange)
+            exchange.fault.on_answer(self, data)
+        elif self.withheld_answer:
+            self.withheld_answer += data
+        elif not self.ignores_server:
             self.send_to_client(data)
 
     def _resume(self, answer: bytes) -> None:
@@ -146,10 +128,3 @@ class ConnectionPair:
                 target.sendall(data)
             except OSError:
                 self.close()
-
-    def _end(self, *, reset: bool) -> None:
-        if self.is_open:
-            self.is_open = False
-            for end in (self._client, self._server):
-                self._loop.unwatch(end)
-                close_socket(end, reset=reset and end is self._client)

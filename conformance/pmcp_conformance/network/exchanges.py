@@ -17,6 +17,8 @@ class Exchange(NamedTuple):
 
     number: int
     fault: Fault | None
+    random: Random
+    """What is random in it."""
 
 
 class Exchanges:
@@ -50,7 +52,8 @@ class Exchanges:
     def begin(self) -> Exchange:
         """Count one more exchange."""
         self.count += 1
-        return Exchange(self.count, self._script(self.count))
+        random = Random(f"{self._seed} {self.count}")
+        return Exchange(self.count, self._script(self.count), random)
 
     def note_injection(self, exchange: Exchange) -> None:
         """Note that the fault is about to be injected, and call the hook the first time."""
@@ -58,7 +61,3 @@ class Exchanges:
         if self._hook is not None:
             hook, self._hook = self._hook, None
             self.hook_attempt = Attempt.of(hook)
-
-    def random(self, exchange: Exchange) -> Random:
-        """A source of randomness for this exchange."""
-        return Random(f"{self._seed} {exchange.number}")

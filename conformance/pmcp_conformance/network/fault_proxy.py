@@ -99,7 +99,7 @@ class FaultProxy:
             self._listener.close()
             self._listener = None
         for pair in self._pairs:
-            pair.reset()
+            pair.close(reset=True)
         self._pairs.clear()
 
     def _mend(self) -> None:

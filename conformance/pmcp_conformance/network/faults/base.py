@@ -11,6 +11,15 @@ from typing import Protocol
 class Connection(Protocol):
     """A client's connection through the proxy to the server, as faults act on it."""
 
+    ignores_client: bool
+    """Set to drop whatever the client sends from now on."""
+    ignores_server: bool
+    """Set to drop whatever the server sends from now on."""
+    withheld_answer: bytes
+    """Set to keep an answer back until the client sends its next request."""
+    random: Random
+    """What is random in this exchange; the same in each run with the same seed."""
+
     def send_to_server(self, data: bytes) -> None: ...
 
     def send_to_client(self, data: bytes) -> None: ...
@@ -18,26 +27,11 @@ class Connection(Protocol):
     def delay_answer(self, answer: bytes, seconds: float) -> None:
         """Send an answer, and whatever the server says after it, so many seconds later."""
 
-    def withhold_answer(self, answer: bytes) -> None:
-        """Keep an answer back until the client sends its next request."""
-
-    def ignore_client(self) -> None:
-        """Drop whatever the client sends from now on."""
-
-    def ignore_server(self) -> None:
-        """Drop whatever the server sends from now on."""
-
-    def close(self) -> None:
-        """End the connection in order: the client reads its end."""
-
-    def reset(self) -> None:
-        """Break the connection: the client's next call fails."""
+    def close(self, *, reset: bool = False) -> None:
+        """End the connection: in order, or so that the client's next call fails with a reset."""
 
     def take_server_down(self) -> None:
         """Reset all connections of the proxy, and refuse new ones."""
-
-    def random(self) -> Random:
-        """A source of randomness that gives the same in each run with the same seed."""
 
 
 Action = Callable[[Connection, bytes], None]

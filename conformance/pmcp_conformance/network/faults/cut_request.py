@@ -6,7 +6,7 @@ from pmcp_conformance.network.faults.base import Connection, Fault
 
 
 def _reset(connection: Connection, request: bytes) -> None:
-    connection.reset()
+    connection.close(reset=True)
 
 
 CUT_REQUEST = Fault("the connection is reset before the request arrives", on_request=_reset)

@@ -6,7 +6,7 @@ from pmcp_conformance.network.faults.base import Connection, Fault
 
 
 def _garble(connection: Connection, answer: bytes) -> None:
-    random = connection.random()
+    random = connection.random
     # No text, but the end of a line of one, so that those who read lines do not wait for it.
     garbage = bytes(random.choices(range(0x80, 0x100), k=random.randrange(16, 200)))
     connection.send_to_client(garbage + b"\r\n\r\n")

@@ -7,7 +7,7 @@ from pmcp_conformance.network.faults.base import Connection, Fault
 
 def _stall(connection: Connection, answer: bytes) -> None:
     connection.send_to_client(answer[: len(answer) // 2])
-    connection.ignore_server()
+    connection.ignores_server = True
 
 
 STALL_ANSWER = Fault(

@@ -6,7 +6,7 @@ from pmcp_conformance.network.faults.base import Connection, Fault
 
 
 def _swallow(connection: Connection, request: bytes) -> None:
-    connection.ignore_client()
+    connection.ignores_client = True
 
 
 SWALLOW_REQUEST = Fault(

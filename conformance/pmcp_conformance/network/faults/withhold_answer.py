@@ -6,7 +6,7 @@ from pmcp_conformance.network.faults.base import Connection, Fault
 
 
 def _withhold(connection: Connection, answer: bytes) -> None:
-    connection.withhold_answer(answer)
+    connection.withheld_answer = answer
 
 
 WITHHOLD_ANSWER = Fault(
