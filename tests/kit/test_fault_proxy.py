@@ -200,6 +200,7 @@ def test_the_hook_runs_once_after_the_server_and_before_the_client(
     for request in (b"1\n", b"2\n"):
         with connected(proxy) as client:
             answers.append(ask(client, request))
+    assert (answers, proxy.exchanges.injected) == ([Seen(b"", "closed")] * 2, [1, 2])
     assert proxy.exchanges.hook_attempt is not None
     assert proxy.exchanges.hook_attempt.result == ([b"1\n"], [])
 
