@@ -32,28 +32,28 @@ _TRIES = 3
 it can, an answer may come too late."""
 
 
-class LastingFault(NamedTuple):
+class FaultSpec(NamedTuple):
     """A fault, and whether it is persistent: at an exchange and all later ones, or at one only."""
 
     fault: Fault
-    is_persistent: bool
+    persistent: bool
 
     def script(self, exchange: int) -> Script:
         """The script that injects it into the exchange of this number."""
-        return (always if self.is_persistent else once)(self.fault, exchange)
+        return (always if self.persistent else once)(self.fault, exchange)
 
 
-def persistent(*faults: Fault) -> tuple[LastingFault, ...]:
+def persistent(*faults: Fault) -> tuple[FaultSpec, ...]:
     """Each of the faults, at an exchange and all later ones."""
-    return tuple(LastingFault(fault, True) for fault in faults)
+    return tuple(FaultSpec(fault, True) for fault in faults)
 
 
-def transient(*faults: Fault) -> tuple[LastingFault, ...]:
+def transient(*faults: Fault) -> tuple[FaultSpec, ...]:
     """Each of the faults, at one exchange."""
-    return tuple(LastingFault(fault, False) for fault in faults)
+    return tuple(FaultSpec(fault, False) for fault in faults)
 
 
-def persistent_and_transient(*faults: Fault) -> tuple[LastingFault, ...]:
+def persistent_and_transient(*faults: Fault) -> tuple[FaultSpec, ...]:
     """Each of the faults in both ways."""
     return persistent(*faults) + transient(*faults)
 
@@ -63,7 +63,7 @@ class Injection:
     """A fault to be injected into an exchange of an operation that takes `exchanges` of them."""
 
     operation: ReadOrWrite
-    lasting: LastingFault
+    spec: FaultSpec
     exchange: int = 1
     exchanges: int = 1
     interfere: Interfere | None = None
@@ -71,7 +71,7 @@ class Injection:
 
     @property
     def fault(self) -> Fault:
-        return self.lasting.fault
+        return self.spec.fault
 
     @property
     def write(self) -> Write:
@@ -81,7 +81,7 @@ class Injection:
 
     def __str__(self) -> str:
         exchange = f"exchange {self.exchange} of {self.exchanges}"
-        where = f"from {exchange} on" if self.lasting.is_persistent else exchange
+        where = f"from {exchange} on" if self.spec.persistent else exchange
         return f"{self.operation.name} ({where}: {self.fault.description})"
 
 
@@ -102,7 +102,7 @@ class Observation:
 def inject_everywhere(
     trial: Trial,
     makers: Sequence[Maker],
-    *faults: LastingFault,
+    *faults: FaultSpec,
     interfere: Interfere | None = None,
 ) -> list[Observation]:
     """Run every operation with every fault at each of its exchanges; what came of each."""
@@ -112,14 +112,14 @@ def inject_everywhere(
 def plan_injections(
     trial: Trial,
     makers: Sequence[Maker],
-    *faults: LastingFault,
+    *faults: FaultSpec,
     interfere: Interfere | None = None,
 ) -> list[Injection]:
     """Every operation with every fault at each of its exchanges, to be run."""
     counts = run_concurrently([partial(_count_exchanges, trial, maker) for maker in makers])
     return [
-        Injection(maker(trial), lasting, exchange, count, interfere)
-        for lasting in faults
+        Injection(maker(trial), spec, exchange, count, interfere)
+        for spec in faults
         for maker, count in zip(makers, counts, strict=True)
         for exchange in range(1, count + 1)
     ]
@@ -131,7 +131,7 @@ def run_injections(trial: Trial, injections: Sequence[Injection]) -> list[Observ
         injections,
         key=lambda injection: (
             not injection.fault.client_waits,
-            not injection.lasting.is_persistent,
+            not injection.spec.persistent,
         ),
     )
     return run_concurrently([partial(_run, trial, injection) for injection in ordered])
@@ -162,7 +162,7 @@ def _run(trial: Trial, injection: Injection) -> Observation:
         if isinstance(operation, Read) and operation.overwrite is not None:
             operation.overwrite(other_client)
         connection.proxy.play(
-            injection.lasting.script(injection.exchange),
+            injection.spec.script(injection.exchange),
             partial(_interfere, trial, injection, connection, other_client),
         )
         attempt = connection.call(operation.run)
