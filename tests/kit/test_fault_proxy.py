@@ -26,7 +26,7 @@ from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAG
 from pmcp_conformance.network.faults.stall_answer import STALL_ANSWER
 from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
 from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
-from pmcp_conformance.network.scripts import always, no_faults, once
+from pmcp_conformance.network.schedules import always, at_exchange, no_faults
 from support.echo_server import EchoServer, Seen, ask, receive
 
 SILENCE = 0.05
@@ -57,7 +57,7 @@ def test_exchanges_pass_and_are_counted_over_connections(proxy: FaultProxy) -> N
         assert ask(second, b"2\n") == Seen(b"2\n", "line")
         assert ask(first, b"3\n") == Seen(b"3\n", "line")
         assert proxy.exchanges.count == 3
-        proxy.play(no_faults)
+        proxy.inject(no_faults)
         assert ask(second, b"4\n") == Seen(b"4\n", "line")
     assert (proxy.exchanges.count, proxy.exchanges.injected) == (1, [])
 
@@ -86,7 +86,7 @@ def test_a_fault_is_injected_into_the_exchange_it_is_meant_for(
     proxy: FaultProxy, server: EchoServer, fault: Fault
 ) -> None:
     seen, arrives = CASES[fault]
-    proxy.play(once(fault, 2))
+    proxy.inject(at_exchange(fault, 2))
     with connected(proxy) as client:
         assert ask(client, b"hello\n") == Seen(b"hello\n", "line")
         client.settimeout(SILENCE if fault.client_waits else 5)
@@ -99,7 +99,7 @@ def test_garbage_is_no_answer_and_the_same_for_the_same_seed(server: EchoServer)
     answers = []
     for seed in (1, 1, 2):
         with FaultProxy(server.address, seed) as proxy, connected(proxy) as client:
-            proxy.play(once(GARBLE_ANSWER, 1))
+            proxy.inject(at_exchange(GARBLE_ANSWER, 1))
             answers.append(ask(client, b"question\n"))
             assert receive(client) == Seen(b"\r\n", "line")
             assert receive(client) == Seen(b"", "closed")
@@ -110,14 +110,14 @@ def test_garbage_is_no_answer_and_the_same_for_the_same_seed(server: EchoServer)
 
 
 def test_the_answer_follows_an_error_page(proxy: FaultProxy) -> None:
-    proxy.play(once(PREPEND_ERROR_PAGE, 1))
+    proxy.inject(at_exchange(PREPEND_ERROR_PAGE, 1))
     with connected(proxy) as client:
         assert ask(client, b"1\n").received.startswith(b"<html>")
         assert receive(client) == Seen(b"1\n", "line")
 
 
 def test_what_follows_a_delayed_answer_stays_behind_it(proxy: FaultProxy) -> None:
-    proxy.play(once(DELAY_ANSWER, 1))
+    proxy.inject(at_exchange(DELAY_ANSWER, 1))
     with connected(proxy) as client:
         assert ask(client, b"1\n2\n") == Seen(b"1\n", "line")
         assert receive(client) == Seen(b"2\n", "line")
@@ -126,7 +126,7 @@ def test_what_follows_a_delayed_answer_stays_behind_it(proxy: FaultProxy) -> Non
 def test_a_swallowed_request_kills_its_connection_only(
     proxy: FaultProxy, server: EchoServer
 ) -> None:
-    proxy.play(once(SWALLOW_REQUEST, 1))
+    proxy.inject(at_exchange(SWALLOW_REQUEST, 1))
     with connected(proxy) as first, connected(proxy) as second:
         first.settimeout(SILENCE)
         assert ask(first, b"1\n") == Seen(b"", "silence")
@@ -137,7 +137,7 @@ def test_a_swallowed_request_kills_its_connection_only(
 
 
 def test_a_stalled_answer_is_never_completed(proxy: FaultProxy, server: EchoServer) -> None:
-    proxy.play(once(STALL_ANSWER, 1))
+    proxy.inject(at_exchange(STALL_ANSWER, 1))
     with connected(proxy) as client:
         client.settimeout(SILENCE)
         assert ask(client, b"1234\n") == Seen(b"12", "silence")
@@ -149,7 +149,7 @@ def test_a_stalled_answer_is_never_completed(proxy: FaultProxy, server: EchoServ
 def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
     proxy: FaultProxy, server: EchoServer
 ) -> None:
-    proxy.play(once(WITHHOLD_ANSWER, 1))
+    proxy.inject(at_exchange(WITHHOLD_ANSWER, 1))
     with connected(proxy) as first, connected(proxy) as second:
         first.settimeout(SILENCE)
         assert ask(first, b"late\n") == Seen(b"", "silence")
@@ -163,7 +163,7 @@ def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
 
 @pytest.mark.parametrize("fault", [CRASH_BEFORE_REQUEST, CRASH_BEFORE_ANSWER])
 def test_a_server_that_is_down_refuses_until_it_is_back(proxy: FaultProxy, fault: Fault) -> None:
-    proxy.play(always(fault, since=2))
+    proxy.inject(always(fault, since=2))
     with connected(proxy) as first, connected(proxy) as second:
         assert ask(first, b"1\n") == Seen(b"1\n", "line")
         assert ask(first, b"2\n") == Seen(b"", "reset")
@@ -196,7 +196,7 @@ def test_the_hook_runs_once_after_the_server_and_before_the_client(
     def hook() -> object:
         return list(server.requests), list(answers)
 
-    proxy.play(always(LOSE_ANSWER), hook)
+    proxy.inject(always(LOSE_ANSWER), hook)
     for request in (b"1\n", b"2\n"):
         with connected(proxy) as client:
             answers.append(ask(client, request))
@@ -208,7 +208,7 @@ def test_the_hook_runs_once_after_the_server_and_before_the_client(
 def test_the_hook_runs_before_a_request_that_never_arrives(
     proxy: FaultProxy, server: EchoServer
 ) -> None:
-    proxy.play(once(CUT_REQUEST, 1), lambda: list(server.requests))
+    proxy.inject(at_exchange(CUT_REQUEST, 1), lambda: list(server.requests))
     with connected(proxy) as client:
         assert ask(client, b"1\n") == Seen(b"", "reset")
     assert proxy.exchanges.hook_attempt is not None
@@ -216,13 +216,13 @@ def test_the_hook_runs_before_a_request_that_never_arrives(
 
 
 def test_the_hook_can_use_the_proxy(proxy: FaultProxy) -> None:
-    proxy.play(once(LOSE_ANSWER, 1), proxy.refuse)
+    proxy.inject(at_exchange(LOSE_ANSWER, 1), proxy.refuse)
     with connected(proxy) as client:
         assert ask(client, b"1\n") == Seen(b"", "reset")
 
 
 def test_what_the_hook_raises_is_kept(proxy: FaultProxy) -> None:
-    proxy.play(once(LOSE_ANSWER, 1), lambda: 1 / 0)
+    proxy.inject(at_exchange(LOSE_ANSWER, 1), lambda: 1 / 0)
     with connected(proxy) as client:
         assert ask(client, b"1\n") == Seen(b"", "closed")
     assert proxy.exchanges.hook_attempt is not None
@@ -245,7 +245,7 @@ def test_nothing_is_left_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         for _ in range(3):
             with FaultProxy(server.getsockname()) as proxy, connected(proxy) as client:
-                proxy.play(once(SWALLOW_REQUEST, 1))
+                proxy.inject(at_exchange(SWALLOW_REQUEST, 1))
                 client.sendall(b"1")
             proxy.close()
     assert threading.active_count() <= threads

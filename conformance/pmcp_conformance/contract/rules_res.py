@@ -30,7 +30,7 @@ from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
 from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
 from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
 from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
-from pmcp_conformance.network.scripts import always
+from pmcp_conformance.network.schedules import always
 from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -78,7 +78,7 @@ def failed_by_handles(trial: Trial, *faults: Fault) -> None:
 
 def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
     with FaultyConnection(trial) as connection:
-        connection.proxy.play(always(fault))
+        connection.proxy.inject(always(fault))
         connection.call(lambda handle: handle.get(record.owner_id, record.task_id))
         connection.call(lambda handle: handle.create(record))
 

@@ -3,7 +3,7 @@
 - `injections` is where to begin: an operation with a fault at each of its exchanges in turn, and
   what came of it. `tested_writes` and `tested_reads` have the operations, `interference` what
   another client does meanwhile, and `checks` says which answers are true.
-- `faults` has the kinds of faults, a module for each, and `scripts` which exchanges they are
+- `faults` has the kinds of faults, a module for each, and `schedules` which exchanges they are
   injected into.
 - `faulty_connection` opens a handle that reaches the storage through a proxy of its own.
 - `fault_proxy` is that proxy, which knows no protocol: any server of requests and answers that

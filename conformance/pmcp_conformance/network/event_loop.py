@@ -60,7 +60,7 @@ class EventLoop:
         done.result(_PATIENCE)
 
     def call_later(self, seconds: float, function: Callable[[], None]) -> None:
-        """Call a function in so many seconds. Only for the thread of the loop."""
+        """Call a function after this many seconds. Only for the thread of the loop."""
         self._timers.append((time.monotonic() + seconds, function))
 
     def watch(self, watched: socket.socket, handler: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.gathering import Gathering
-from pmcp_conformance.network.scripts import Script, no_faults
+from pmcp_conformance.network.schedules import Schedule, no_faults
 
 
 class Exchange(NamedTuple):
@@ -22,7 +22,7 @@ class Exchange(NamedTuple):
 
 
 class Exchanges:
-    """Counts the exchanges, and lets a script decide which fault is injected into which.
+    """Counts the exchanges, and lets a schedule decide which fault is injected into which.
 
     `seed` decides what is random in faults. Everything but the attributes that say what has
     happened is for the thread of the proxy only.
@@ -30,7 +30,7 @@ class Exchanges:
 
     def __init__(self, seed: int) -> None:
         self.count = 0
-        """The exchanges that have begun since the script was set."""
+        """The exchanges that have begun since the schedule was set."""
         self.injected: list[int] = []
         """The numbers of those into which a fault has been injected."""
         self.hook_attempt: Attempt | None = None
@@ -38,22 +38,22 @@ class Exchanges:
         self.gathering: Gathering | None = None
         """What keeps requests back, or has done so last."""
         self._seed = seed
-        self._script: Script = no_faults
+        self._schedule: Schedule = no_faults
         self._hook: Callable[[], object] | None = None
 
-    def play(self, script: Script, hook: Callable[[], object] | None = None) -> None:
-        """Count anew, by another script."""
+    def inject(self, schedule: Schedule, hook: Callable[[], object] | None = None) -> None:
+        """Count anew, by another schedule."""
         self.count = 0
         self.injected = []
         self.hook_attempt = None
-        self._script = script
+        self._schedule = schedule
         self._hook = hook
 
     def begin(self) -> Exchange:
         """Count one more exchange."""
         self.count += 1
         random = Random(f"{self._seed} {self.count}")
-        return Exchange(self.count, self._script(self.count), random)
+        return Exchange(self.count, self._schedule(self.count), random)
 
     def note_injection(self, exchange: Exchange) -> None:
         """Note that the fault is about to be injected, and call the hook the first time."""

@@ -1,6 +1,6 @@
 """A TCP proxy that injects faults between a handle and its server, one exchange at a time.
 
-The exchanges are counted over all connections, so that a script can say which of them a fault is
+The exchanges are counted over all connections, so that a schedule can say which of them a fault is
 injected into. What an operation may answer under a fault is the business of the rules.
 """
 
@@ -15,7 +15,7 @@ from pmcp_conformance.network.connection_pair import SOCKET_TIMEOUT, ConnectionP
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchanges
 from pmcp_conformance.network.gathering import Gathering
-from pmcp_conformance.network.scripts import Script, no_faults
+from pmcp_conformance.network.schedules import Schedule, no_faults
 from pmcp_conformance.network.sockets import bound_socket, close_socket
 
 _HOST = "127.0.0.1"
@@ -48,18 +48,18 @@ class FaultProxy:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def play(self, script: Script, hook: Callable[[], object] | None = None) -> None:
-        """Count exchanges anew and let the script decide about them.
+    def inject(self, schedule: Schedule, hook: Callable[[], object] | None = None) -> None:
+        """Count exchanges anew and let the schedule decide about them.
 
         `hook` is called, in the proxy's thread, when a fault is injected for the first time: after
         the server has answered or would have been asked, and before the client notices anything.
         What it returns or raises is kept in `exchanges.hook_attempt`.
         """
-        self._loop.call(partial(self.exchanges.play, script, hook))
+        self._loop.call(partial(self.exchanges.inject, schedule, hook))
 
     def gather(self, requests: int, within: float = 0.5) -> None:
-        """Keep so many requests back until the last of them is here, and then let them all go on
-        at the same instant; or those that have come within so many seconds."""
+        """Keep this many requests back until the last of them has come, and then let them all go on
+        at the same instant; or those that have come `within` this many seconds."""
         self._loop.call(partial(self._gather, requests, within))
 
     @property
@@ -103,7 +103,7 @@ class FaultProxy:
         self._pairs.clear()
 
     def _mend(self) -> None:
-        self.exchanges.play(no_faults)
+        self.exchanges.inject(no_faults)
         if self._listener is None:
             self._listen()
 

@@ -19,7 +19,7 @@ from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.watchdog import close_quietly, started
 from pmcp_conformance.network.fault_proxy import FaultProxy
-from pmcp_conformance.network.scripts import no_faults
+from pmcp_conformance.network.schedules import no_faults
 from pmcp_conformance.network.tested_operations import HandleCall, ReadOrWrite
 from pmcp_storage import BackendError, NotFoundError, VersionedRecord
 
@@ -94,7 +94,7 @@ class FaultyConnection:
         """Do what the handle is to have done before the operation; exchanges count from then on."""
         if operation.before is not None:
             self.call(operation.before)
-            self.proxy.play(no_faults)
+            self.proxy.inject(no_faults)
 
     def mend(self) -> None:
         """Let everything pass again, and wait for the calls that are still under way."""

@@ -6,7 +6,7 @@ from pmcp_conformance.network.faults.base import Connection
 
 
 class Gathering:
-    """Keeps requests back until so many have come, each on a connection of its own."""
+    """Keeps this many requests back until all have come, each on a connection of its own."""
 
     def __init__(self, requests: int) -> None:
         self.complete = False

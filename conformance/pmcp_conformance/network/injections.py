@@ -18,7 +18,7 @@ from pmcp_conformance.network.faulty_connection import (
     run_concurrently,
 )
 from pmcp_conformance.network.interference import Interfere, Interference
-from pmcp_conformance.network.scripts import Script, always, once
+from pmcp_conformance.network.schedules import Schedule, always, at_exchange
 from pmcp_conformance.network.tested_operations import (
     Maker,
     Read,
@@ -38,9 +38,9 @@ class FaultSpec(NamedTuple):
     fault: Fault
     persistent: bool
 
-    def script(self, exchange: int) -> Script:
-        """The script that injects it into the exchange of this number."""
-        return (always if self.persistent else once)(self.fault, exchange)
+    def schedule(self, exchange: int) -> Schedule:
+        """The schedule that injects it into the exchange of this number."""
+        return (always if self.persistent else at_exchange)(self.fault, exchange)
 
 
 def persistent(*faults: Fault) -> tuple[FaultSpec, ...]:
@@ -161,13 +161,13 @@ def _run(trial: Trial, injection: Injection) -> Observation:
         connection.prepare(operation)
         if isinstance(operation, Read) and operation.overwrite is not None:
             operation.overwrite(other_client)
-        connection.proxy.play(
-            injection.spec.script(injection.exchange),
+        connection.proxy.inject(
+            injection.spec.schedule(injection.exchange),
             partial(_interfere, trial, injection, connection, other_client),
         )
         attempt = connection.call(operation.run)
         interference = _interference(connection)
-        probe_attempt = _probe(connection, injection, attempt)
+        probe_attempt = _call_probe(connection, injection, attempt)
     return Observation(injection, attempt, connection.recording, probe_attempt, interference)
 
 
@@ -194,7 +194,9 @@ def _interference(connection: FaultyConnection) -> Interference | None:
     return interference
 
 
-def _probe(connection: FaultyConnection, injection: Injection, attempt: Attempt) -> Attempt | None:
+def _call_probe(
+    connection: FaultyConnection, injection: Injection, attempt: Attempt
+) -> Attempt | None:
     """A late answer, or a write put off, comes to light when the handle is used again."""
     operation = injection.operation
     if operation.probe is None or isinstance(attempt.error, NoAnswer):

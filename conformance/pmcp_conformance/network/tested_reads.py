@@ -18,7 +18,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class _ReadKind(NamedTuple):
-    """A way to read an owner's records; listings ask for so many at most."""
+    """A way to read an owner's records, in listings up to a limit."""
 
     name: str
     run: Callable[[str, int, RecordedBackend], object]
@@ -55,7 +55,7 @@ _KINDS = (
 
 
 def reads(trial: Trial, count: int, size: int = 0) -> list[Maker]:
-    """Every read, on an owner with this many records, of so many bytes if given.
+    """Every read, on an owner with `count` records, each of `size` bytes if given.
 
     The probe of each is the same of an owner with two records.
     """

@@ -14,7 +14,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Violation
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.faulty_connection import FaultyConnection
-from pmcp_conformance.network.scripts import always
+from pmcp_conformance.network.schedules import always
 from pmcp_conformance.network.tested_operations import HandleCall
 from pmcp_storage import (
     CorruptRecordError,
@@ -152,6 +152,6 @@ def corrupt(trial: Trial, owner: str, call: Callable[..., object], *args: Any) -
 
 def spoilt(trial: Trial, name: str, call: HandleCall, fault: Fault) -> tuple[str, Exception] | None:
     with FaultyConnection(trial) as connection:
-        connection.proxy.play(always(fault))
+        connection.proxy.inject(always(fault))
         error = connection.call(call).error
     return None if error is None else (f"the error of {name}", error)

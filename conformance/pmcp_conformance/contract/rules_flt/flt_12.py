@@ -18,7 +18,7 @@ from pmcp_conformance.network.injections import (
     inject_everywhere,
     persistent,
 )
-from pmcp_conformance.network.scripts import always
+from pmcp_conformance.network.schedules import always
 from pmcp_conformance.network.tested_operations import Write
 from pmcp_conformance.network.tested_writes import WRITES
 
@@ -50,7 +50,7 @@ def crashes_between_refusals(trial: Trial, write: Write, absence: float) -> None
         time.sleep(absence)
         connection.note("the storage is back")
         connection.proxy.mend()
-        connection.proxy.play(always(CRASH_BEFORE_ANSWER))
+        connection.proxy.inject(always(CRASH_BEFORE_ANSWER))
 
     with FaultyConnection(trial) as connection:
         cut_off(connection, write)

@@ -58,8 +58,8 @@ def conflicts_plainly(trial: Trial, maker: WriteMaker) -> None:
 
 
 def fails_or_conflicts(trial: Trial, write: Write, absence: float) -> bool:
-    """Whether the stale write fails where the storage comes back after so many seconds; otherwise
-    it is refused as without faults."""
+    """Whether the stale write fails where the storage comes back after `absence` seconds;
+    otherwise it is refused as without faults."""
     assert write.refusal is not None
 
     def come_back() -> None:

@@ -19,7 +19,7 @@ from pmcp_conformance.network.faulty_connection import (
     run_concurrently,
     stored_record,
 )
-from pmcp_conformance.network.scripts import always
+from pmcp_conformance.network.schedules import always
 from pmcp_conformance.network.tested_operations import HandleCall
 from pmcp_conformance.network.tested_writes import put_never_stored_version
 from pmcp_storage import ConcurrentModificationError, TaskRecord
@@ -55,7 +55,7 @@ def recovers(trial: Trial, fault: Fault, record: TaskRecord, changes: list[TaskR
         if fault is CRASH_BEFORE_REQUEST:
             connection.proxy.refuse()
         else:
-            connection.proxy.play(always(fault))
+            connection.proxy.inject(always(fault))
         connection.note(f"from now on {fault.description}")
         # Together, so that all connections of a pool are broken, or all places in it taken.
         calls: list[HandleCall] = [

@@ -20,7 +20,7 @@ from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
 from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
 from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
 from pmcp_conformance.network.faulty_connection import FaultyConnection
-from pmcp_conformance.network.scripts import Script
+from pmcp_conformance.network.schedules import Schedule
 
 _CLIENTS = 4
 _OPERATIONS = 20
@@ -65,13 +65,13 @@ def run_client(
     """The operations of one client, over its own faulty connection."""
     random = Random(f"operations {seed}")
     client = Client(history, watched(trial, connection.handle().unrecorded), trial)
-    connection.proxy.play(random_script(Random(f"faults {seed}")))
+    connection.proxy.inject(random_schedule(Random(f"faults {seed}")))
     for _ in range(_OPERATIONS):
         operations = (client.swap, client.put, client.get, client.create)
         random.choices(operations, weights=(5, 3, 3, 1))[0](random.choice(keys))
 
 
-def random_script(random: Random) -> Script:
+def random_schedule(random: Random) -> Schedule:
     """A fault or none for each exchange, by their weights."""
     faults, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     return lambda exchange: random.choices(faults, weights)[0]

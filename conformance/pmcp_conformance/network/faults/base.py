@@ -25,7 +25,7 @@ class Connection(Protocol):
     def send_to_client(self, data: bytes) -> None: ...
 
     def delay_answer(self, answer: bytes, seconds: float) -> None:
-        """Send an answer, and whatever the server says after it, so many seconds later."""
+        """Send an answer, and whatever the server says after it, with this delay."""
 
     def close(self, *, reset: bool = False) -> None:
         """End the connection: in order, or so that the client's next call fails with a reset."""

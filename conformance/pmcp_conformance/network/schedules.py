@@ -1,4 +1,4 @@
-"""Scripts: which fault is injected into which exchange."""
+"""Schedules: which fault is injected into which exchange."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 from pmcp_conformance.network.faults.base import Fault
 
-Script = Callable[[int], Fault | None]
+Schedule = Callable[[int], Fault | None]
 """The fault for the exchange of this number, of which the first is 1; None lets it pass."""
 
 
 def no_faults(exchange: int) -> None:
-    """The script by which everything passes."""
+    """The schedule by which everything passes."""
 
 
-def once(fault: Fault, at: int) -> Script:
+def at_exchange(fault: Fault, number: int) -> Schedule:
     """A transient fault: it is injected into this exchange only."""
-    return lambda exchange: fault if exchange == at else None
+    return lambda exchange: fault if exchange == number else None
 
 
-def always(fault: Fault, since: int = 1) -> Script:
+def always(fault: Fault, since: int = 1) -> Schedule:
     """A persistent fault: it is injected into this exchange and all later ones."""
     return lambda exchange: fault if exchange >= since else None
