@@ -157,7 +157,9 @@ def _count_exchanges(trial: Trial, maker: Maker) -> int:
 def _run(trial: Trial, injection: Injection) -> Observation:
     operation = injection.operation
     with FaultyConnection(trial) as connection:
-        other_client = RecordedBackend(trial.backend.unrecorded, connection.recording, "another")
+        other_client = RecordedBackend(
+            trial.backend.unrecorded, connection.recording, "other_client"
+        )
         connection.prepare(operation)
         if isinstance(operation, Read) and operation.overwrite is not None:
             operation.overwrite(other_client)

@@ -56,5 +56,5 @@ def check_claims_nothing(trial: Trial, observation: Observation) -> None:
     holds = refused_or_failed(observation, refusal) and found == theirs
     name = type(refusal).__name__
     expected = f"raises {name} or a BackendError, for the equal record is another client's"
-    held = "that one" if found == theirs else stored_text(write, found)
+    held = "that record" if found == theirs else stored_text(write, found)
     require(observation, holds, expected, f"; the storage holds {held}")
