@@ -22,8 +22,15 @@ from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route, at_once
-from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
+from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.schedules import always
 from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -31,7 +38,7 @@ _DESCRIPTORS = Path("/proc/self/fd")
 _MOMENT, _LOOKS_EVERY = 2.0, 0.02
 """Seconds until what has been closed must be gone, and between two looks."""
 
-_QUICK = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
+_QUICK = (CRASH_BEFORE_REQUEST, CUT_REQUEST, CUT_ANSWER, GARBLE_ANSWER, PREPEND_ERROR_PAGE)
 """Faults of which no client waits for the end."""
 
 
@@ -47,7 +54,7 @@ def nothing_piles_up(trial: Trial) -> None:
     if trial.target.offers("address"):
         failed_by_handles(trial, *_QUICK)
         before = held()
-        failed_by_handles(trial, *_QUICK, Fault.SWALLOW)
+        failed_by_handles(trial, *_QUICK, SWALLOW_REQUEST)
         nothing_more(trial, before, "handles closed whose calls have failed")
 
 
@@ -64,14 +71,16 @@ def nothing_more(trial: Trial, before: dict[str, int], what: str) -> None:
 def failed_by_handles(trial: Trial, *faults: Fault) -> None:
     """Open a handle for each of the faults, let a read and a write fail, and close it."""
     records = [trial.record(trial.owner()) for _ in faults]
-    at_once([partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)])
+    run_concurrently(
+        [partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)]
+    )
 
 
 def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
-    with Route(trial) as route:
-        route.proxy.play(lasting(fault, 1))
-        route.call(lambda handle: handle.get(record.owner_id, record.task_id))
-        route.call(lambda handle: handle.create(record))
+    with FaultyConnection(trial) as connection:
+        connection.proxy.inject(always(fault))
+        connection.call(lambda handle: handle.get(record.owner_id, record.task_id))
+        connection.call(lambda handle: handle.create(record))
 
 
 def use_a_handle(trial: Trial) -> None:

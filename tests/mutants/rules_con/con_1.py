@@ -18,11 +18,8 @@ from pmcp_storage import (
     MemoryStorage,
     TaskRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpServer,
-    TcpTarget,
-)
+from support.tcp_server import Message, TcpServer
+from support.tcp_store import TcpTarget
 
 
 class ChecksThenSwaps(HalfLocked):

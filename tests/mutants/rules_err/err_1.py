@@ -12,10 +12,8 @@ from pmcp_storage import (
     NotFoundError,
     TaskRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 
 class LibraryErrorEscapes(MissingTarget):

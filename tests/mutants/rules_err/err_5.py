@@ -18,10 +18,8 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 _log = logging.getLogger(__name__)
 

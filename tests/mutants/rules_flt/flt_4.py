@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from mutants.rules_flt.flt_3 import ConflictsWithItself
-from pmcp_storage import (
-    OutcomeUnknownError,
-    TaskRecord,
-)
-from support.tcp_store import (
-    TcpBackend,
-)
+from pmcp_storage import OutcomeUnknownError, TaskRecord
+from support.tcp_store import TcpBackend
 
 
 class PutsUnconditionally(TcpBackend):

@@ -45,7 +45,7 @@ class ServedElsewhere(TcpTarget):
     def prepare(self) -> None:
         serve = "print(TcpServer().server_address[1], flush=True)"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from support.tcp_store import TcpServer; {serve}; input()"],
+            [sys.executable, "-c", f"from support.tcp_server import TcpServer; {serve}; input()"],
             cwd=Path(tcp_store.__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -18,7 +18,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.exploration import crossed_halfway
 from pmcp_conformance.interleaving.load import busy
 from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route
+from pmcp_conformance.network.faulty_connection import FaultyConnection
 
 _GATHERINGS = 60
 """Pairs of swaps that arrive together: a server that falls for one in ten is then missed once in
@@ -67,15 +67,15 @@ def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
     """
     fill = _WIDE * ((trial.target.max_record_bytes - _REST) // len(_WIDE.encode()))
     gathered = 0
-    with Route(trial) as route, busy():
-        handle = route.handle().unrecorded
+    with FaultyConnection(trial) as connection, busy():
+        handle = connection.handle().unrecorded
         for number in range(_GATHERINGS):
             key = f"gathering {number}"
             trial.store_record(owner, key)
             records = [trial.record(owner, key, variables={"fill": fill}) for _ in range(2)]
-            route.proxy.gather(len(records))
+            connection.proxy.gather(len(records))
             swaps = [partial(handle.put_if_version, record, 1) for record in records]
             check_one_winner(together(trial.watchdog, swaps))
-            gathered += route.proxy.gathered
+            gathered += connection.proxy.gathered
             if number == _ATTEMPTS and not gathered:
                 return

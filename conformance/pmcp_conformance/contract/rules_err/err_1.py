@@ -9,7 +9,7 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import caught, every_operation, failing_calls
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.connections import Route
+from pmcp_conformance.network.faulty_connection import FaultyConnection
 from pmcp_storage import (
     BackendError,
     StorageError,
@@ -41,9 +41,9 @@ def only_our_errors(trial: Trial) -> None:
 
 def only_our_errors_of_the_unreachable(trial: Trial, owner: str) -> None:
     """The same of storage that cannot be reached."""
-    with Route(trial) as route:
-        calls = every_operation(trial, route.handle(), owner)
-        route.proxy.refuse()
+    with FaultyConnection(trial) as connection:
+        calls = every_operation(trial, connection.handle(), owner)
+        connection.proxy.refuse()
         for name, call in calls.items():
             error = caught(name, call, "FLT-1")
             where = f"{name} on storage that cannot be reached"

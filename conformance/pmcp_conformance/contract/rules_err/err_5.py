@@ -18,9 +18,12 @@ from pmcp_conformance.contract.rules_err.support import (
 )
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.connections import at_once
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import HandleCall
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
+from pmcp_conformance.network.faulty_connection import run_concurrently
+from pmcp_conformance.network.tested_operations import HandleCall
 
 
 @rule("ERR-5")
@@ -65,11 +68,11 @@ def spoilt_secrets(trial: Trial) -> list[tuple[str, Exception]]:
         "put": lambda handle: handle.put(record),
     }
     jobs = [
-        partial(spoilt, trial, f"{name} where {fault}", call, fault)
+        partial(spoilt, trial, f"{name} where {fault.description}", call, fault)
         for name, call in calls.items()
-        for fault in (Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE, Fault.LOSE_ANSWER)
+        for fault in (CUT_ANSWER, GARBLE_ANSWER, PREPEND_ERROR_PAGE, LOSE_ANSWER)
     ]
-    return [shown for shown in at_once(jobs) if shown is not None]
+    return [shown for shown in run_concurrently(jobs) if shown is not None]
 
 
 @contextmanager

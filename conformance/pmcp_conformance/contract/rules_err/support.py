@@ -12,9 +12,10 @@ from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Violation
-from pmcp_conformance.network.connections import Route
-from pmcp_conformance.network.faults import Fault, lasting
-from pmcp_conformance.network.operations import HandleCall
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faulty_connection import FaultyConnection
+from pmcp_conformance.network.schedules import always
+from pmcp_conformance.network.tested_operations import HandleCall
 from pmcp_storage import (
     CorruptRecordError,
 )
@@ -150,7 +151,7 @@ def corrupt(trial: Trial, owner: str, call: Callable[..., object], *args: Any) -
 
 
 def spoilt(trial: Trial, name: str, call: HandleCall, fault: Fault) -> tuple[str, Exception] | None:
-    with Route(trial) as route:
-        route.proxy.play(lasting(fault, 1))
-        error = route.call(call).error
+    with FaultyConnection(trial) as connection:
+        connection.proxy.inject(always(fault))
+        error = connection.call(call).error
     return None if error is None else (f"the error of {name}", error)
