@@ -43,7 +43,7 @@ def delete_removes_exactly_its_key(trial: Trial) -> None:
     tasks, stay.
     """
     owner = trial.owner()
-    ids = [odd.value for odd in corpus.SIBLINGS]
+    ids = [sample.value for sample in corpus.ids.SIBLINGS]
     siblings = {task_id: trial.store_record(owner, task_id) for task_id in ids}
     others = [trial.store_record(trial.owner()), trial.store_record(trial.owner(f"{owner}{{}}"))]
     for task_id in ("task", "task1", "tas"):

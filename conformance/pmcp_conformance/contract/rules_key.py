@@ -7,56 +7,56 @@ from pmcp_conformance.engine.expectations import expect_listed, expect_returns, 
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.generators import corpus
-from pmcp_conformance.generators.corpus import Odd
+from pmcp_conformance.generators.corpus import Sample
 from pmcp_storage import StorageError, TaskRecord
 from pmcp_storage.records import MAX_OWNER_ID_BYTES, MAX_TASK_ID_BYTES
 
 
-def stay_apart(trial: Trial, odds: list[Odd], *, ending: bool = True) -> None:
+def stay_apart(trial: Trial, samples: list[Sample], *, ending: bool = True) -> None:
     """Each id names a record of its own: as task_ids of one owner, and as parts of owner_ids."""
-    tasks_stay_apart(trial, odds)
-    owners_stay_apart(trial, odds, "{}", "")
+    tasks_stay_apart(trial, samples)
+    owners_stay_apart(trial, samples, "{}", "")
     if ending:
-        owners_stay_apart(trial, odds, "", "{}")
+        owners_stay_apart(trial, samples, "", "{}")
 
 
-def tasks_stay_apart(trial: Trial, odds: list[Odd]) -> None:
+def tasks_stay_apart(trial: Trial, samples: list[Sample]) -> None:
     """One owner, one task per id: each is its own record, overwritten, listed and deleted alone."""
     owner = trial.owner()
     records = {}
-    for odd in odds:
-        with provoked(odd):
-            records[odd.value] = record = trial.record(owner, odd.value)
+    for sample in samples:
+        with provoked(sample):
+            records[sample.value] = record = trial.record(owner, sample.value)
             expect_returns(1, trial.backend.create, record)
-    for odd in odds:
-        with provoked(odd):
-            expect_stored(trial, records[odd.value], 1)
-            records[odd.value] = record = trial.record(owner, odd.value)
+    for sample in samples:
+        with provoked(sample):
+            expect_stored(trial, records[sample.value], 1)
+            records[sample.value] = record = trial.record(owner, sample.value)
             expect_returns(2, trial.backend.put, record)
     expect_listed(trial, owner, *records.values())
     # The patterns of the corpus stand behind what they match: delete them first.
-    for number, odd in enumerate(reversed(odds), start=1):
-        with provoked(odd):
-            expect_returns(True, trial.backend.delete, owner, odd.value)
-        del records[odd.value]
-        if number == max(2, len(odds) // 4):
+    for number, sample in enumerate(reversed(samples), start=1):
+        with provoked(sample):
+            expect_returns(True, trial.backend.delete, owner, sample.value)
+        del records[sample.value]
+        if number == max(2, len(samples) // 4):
             expect_listed(trial, owner, *records.values())
 
 
-def owners_stay_apart(trial: Trial, odds: list[Odd], before: str, after: str) -> None:
+def owners_stay_apart(trial: Trial, samples: list[Sample], before: str, after: str) -> None:
     """One task_id under an owner per id: each owner lists and reads its own record only."""
     unique = trial.owner()
     records = []
-    for odd in odds:
-        # One UUID for all of them: they must differ in the odd part alone.
-        form = before + odd.value.replace("{}", "{ }") + after
+    for sample in samples:
+        # One UUID for all of them: they must differ in the sample part alone.
+        form = before + sample.value.replace("{}", "{ }") + after
         owner = trial.claim_owner(form.replace("{}", unique))
-        with provoked(odd):
+        with provoked(sample):
             record = trial.record(owner)
             expect_returns(1, trial.backend.create, record)
-        records.append((odd, record))
-    for odd, record in records:
-        with provoked(odd):
+        records.append((sample, record))
+    for sample, record in records:
+        with provoked(sample):
             expect_stored(trial, record, 1)
             expect_listed(trial, record.owner_id, record)
 
@@ -64,8 +64,8 @@ def owners_stay_apart(trial: Trial, odds: list[Odd], before: str, after: str) ->
 class provoked:  # noqa: N801 - reads as a word of the rule
     """Says in a violation which entry of the corpus provoked it, and which bug it stands for."""
 
-    def __init__(self, odd: Odd) -> None:
-        self._odd = odd
+    def __init__(self, sample: Sample) -> None:
+        self._odd = sample
 
     def __enter__(self) -> None:
         return None
@@ -101,10 +101,10 @@ def delimiters(trial: Trial) -> None:
     """Delimiters inside ids never join or split keys: ("a:b", "c") and ("a", "b:c"), and so for
     # / | % \\ , ; and space.
     """
-    for pair in corpus.JOINED:
+    for pair in corpus.ids.JOINED:
         unique = trial.owner()
-        odd = Odd((pair.left, pair.right), pair.provokes)
-        with provoked(odd):
+        sample = Sample((pair.left, pair.right), pair.provokes)
+        with provoked(sample):
             sides = [
                 trial.record(trial.claim_owner(form.replace("{}", unique)), task_id)
                 for form, task_id in (pair.left, pair.right)
@@ -127,25 +127,25 @@ def same_owner(record: TaskRecord, sides: list[TaskRecord]) -> list[TaskRecord]:
 @rule("KEY-3")
 def case(trial: Trial) -> None:
     """Keys differ by case."""
-    stay_apart(trial, corpus.CASES)
+    stay_apart(trial, corpus.ids.CASES)
 
 
 @rule("KEY-4")
 def accents_and_normal_forms(trial: Trial) -> None:
     """Keys differ by accent and by Unicode normalization form."""
-    stay_apart(trial, corpus.ACCENTS)
+    stay_apart(trial, corpus.ids.ACCENTS)
 
 
 @rule("KEY-5")
 def white_space(trial: Trial) -> None:
     """Keys differ by leading, trailing and doubled white space."""
-    stay_apart(trial, corpus.SPACES)
+    stay_apart(trial, corpus.ids.SPACES)
 
 
 @rule("KEY-6")
 def pattern_characters(trial: Trial) -> None:
     """Pattern characters (% _ * ? [ ] ^ $ .) in ids are plain text, in keys and in listings."""
-    stay_apart(trial, corpus.PATTERNS)
+    stay_apart(trial, corpus.ids.PATTERNS)
 
 
 @rule("KEY-7")
@@ -153,7 +153,7 @@ def unicode(trial: Trial) -> None:
     """Any Unicode id comes back verbatim: astral, right-to-left, combining, zero-width, control
     characters, newline.
     """
-    stay_apart(trial, corpus.UNICODE)
+    stay_apart(trial, corpus.ids.UNICODE)
 
 
 @rule("KEY-8")
@@ -165,13 +165,13 @@ def greatest_lengths(trial: Trial) -> None:
         size = len(filler.encode())
         stem = filler * ((MAX_TASK_ID_BYTES - 1) // size)
         stem += "y" * (MAX_TASK_ID_BYTES - 1 - len(stem.encode()))
-        tasks_stay_apart(trial, [Odd(stem + last, "long ids cut") for last in "abc"])
+        tasks_stay_apart(trial, [Sample(stem + last, "long ids cut") for last in "abc"])
         unique = trial.owner()
         room = MAX_OWNER_ID_BYTES - 1 - len(unique)
         stem = filler * (room // size)
         stem += "y" * (room - len(stem.encode()))
-        longest = [Odd(stem + last, "long ids cut") for last in "ab"]
-        owners = [trial.claim_owner(unique + odd.value) for odd in longest]
+        longest = [Sample(stem + last, "long ids cut") for last in "ab"]
+        owners = [trial.claim_owner(unique + sample.value) for sample in longest]
         records = [trial.record(owner) for owner in owners]
         for record in records:
             expect_returns(1, trial.backend.create, record)
@@ -183,13 +183,13 @@ def greatest_lengths(trial: Trial) -> None:
 @rule("KEY-9")
 def numbers_as_text(trial: Trial) -> None:
     """Ids that look like numbers, booleans or nulls keep their text."""
-    stay_apart(trial, corpus.NUMBERS)
+    stay_apart(trial, corpus.ids.NUMBERS)
 
 
 @rule("KEY-10")
 def paths(trial: Trial) -> None:
     """Ids that look like paths (.. ../x /etc a/b) reach nothing outside the store."""
-    stay_apart(trial, corpus.PATHS)
+    stay_apart(trial, corpus.ids.PATHS)
 
 
 @rule("KEY-11")
@@ -197,7 +197,7 @@ def queries(trial: Trial) -> None:
     """Ids that look like queries or protocol (' OR 1=1 --, {"$gt":""}, CRLF plus a command,
     #expression names) are plain text.
     """
-    stay_apart(trial, corpus.QUERIES)
+    stay_apart(trial, corpus.ids.QUERIES)
 
 
 @rule("KEY-12")
@@ -205,4 +205,4 @@ def reserved_names(trial: Trial) -> None:
     """Names that a storage might keep for itself (PK, SK, version, __meta__, _version, schema,
     idx) are ids like any other.
     """
-    stay_apart(trial, corpus.RESERVED)
+    stay_apart(trial, corpus.ids.RESERVED)

@@ -80,7 +80,7 @@ def entries_equal_get(trial: Trial) -> None:
 def order_of_a_listing(trial: Trial) -> None:
     """A listing is in descending task_id order by code point."""
     owner = trial.owner()
-    ids = [odd.value for odd in corpus.ORDER]
+    ids = [sample.value for sample in corpus.ids.ORDER]
     records = [trial.store_record(owner, task_id) for task_id in ids]
     expect_listed(trial, owner, *records)
 

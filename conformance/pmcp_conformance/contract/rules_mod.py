@@ -12,8 +12,8 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.generators.reference_model import Model, Step
-from pmcp_conformance.generators.sequences import STEPS, Generator, shrunk
+from pmcp_conformance.generators.reference_model import ReferenceModel, Step
+from pmcp_conformance.generators.sequences import STEPS, SequenceGenerator, shrunk
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -46,7 +46,7 @@ def run_sequences(trial: Trial, handles: list[RecordedBackend]) -> None:
     begun = time.monotonic()
     for number in range(_MOST):
         seed = trial.seed * 1_000_000 + trial.part * 1_000 + number
-        steps = Generator(seed, handles=len(handles)).sequence()
+        steps = SequenceGenerator(seed, handles=len(handles)).sequence()
         if first_difference(trial, handles, steps):
             report(trial, handles, steps, seed)
         if number + 1 >= _LEAST and time.monotonic() - begun > _SECONDS:
@@ -70,7 +70,7 @@ def first_difference(
     """Run the steps under fresh owners; the first outcome that differs, expected and observed."""
     base = trial.owner()
     owners = [base if not ending else trial.claim_owner(base + ending) for ending in _ENDINGS]
-    model = Model()
+    model = ReferenceModel()
     for step in steps:
         record = None
         if step.operation in ("create", "put", "put_if_version"):

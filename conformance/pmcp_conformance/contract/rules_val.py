@@ -68,13 +68,13 @@ def numbers(trial: Trial) -> None:
     """Integers of up to hundreds of digits and the whole range of floats come back equal and of
     the same kind; True is not 1, 1 is not 1.0.
     """
-    comes_back(trial, **payload(corpus.BIG_INTEGERS))
-    comes_back(trial, **payload(corpus.FLOATS))
+    comes_back(trial, **payload(corpus.values.BIG_INTEGERS))
+    comes_back(trial, **payload(corpus.values.FLOATS))
     comes_back(trial, **payload([True, 1, 1.0, False, 0, 0.0, -0.0, "1", None]))
     comes_back(trial, result=1.0)
     comes_back(trial, result=True)
     comes_back(trial, result=0)
-    for value in corpus.BIG_INTEGERS[-3:]:
+    for value in corpus.values.BIG_INTEGERS[-3:]:
         comes_back(trial, result=value)
 
 
@@ -83,7 +83,7 @@ def strings(trial: Trial) -> None:
     """Strings of any Unicode come back equal: empty, astral, escapes, U+0000, U+2028, CRLF, very
     long.
     """
-    values = [odd.value for odd in corpus.STRINGS]
+    values = [sample.value for sample in corpus.values.STRINGS]
     brief = [value for value in values if len(value) < 1000]
     comes_back(trial, **payload(brief))
     for value in set(values) - set(brief):
@@ -119,7 +119,7 @@ def object_keys(trial: Trial) -> None:
     """Object keys come back verbatim: "", "a.b", "$ref", "__proto__", "_id", keys that differ by
     case.
     """
-    keys = {odd.value: number for number, odd in enumerate(corpus.OBJECT_KEYS)}
+    keys = {sample.value: number for number, sample in enumerate(corpus.values.OBJECT_KEYS)}
     comes_back(trial, variables=keys, result=keys)
     comes_back(trial, variables={"deep": [keys, {"er": keys}]})
 
@@ -128,8 +128,8 @@ def object_keys(trial: Trial) -> None:
 def nesting(trial: Trial) -> None:
     """Nesting 64 levels deep comes back equal."""
     for kind in (list, dict):
-        value = corpus.nested(62, by=kind)
-        comes_back(trial, variables={"value": value}, result=corpus.nested(64, by=kind))
+        value = corpus.values.nested(62, by=kind)
+        comes_back(trial, variables={"value": value}, result=corpus.values.nested(64, by=kind))
 
 
 @rule("VAL-7")
@@ -190,10 +190,10 @@ def data_that_looks_encoded(trial: Trial) -> None:
     """Data that looks like an encoding ({"S": "x"}, {"__type__": …}, base64, gzip, a pickle) is
     not interpreted.
     """
-    for odd in corpus.ENCODINGS:
-        fields = payload(odd.value)
-        if isinstance(odd.value, dict):
-            fields["variables"] |= odd.value
+    for sample in corpus.values.ENCODINGS:
+        fields = payload(sample.value)
+        if isinstance(sample.value, dict):
+            fields["variables"] |= sample.value
         comes_back(trial, **fields)
 
 
