@@ -16,7 +16,7 @@ from pmcp_conformance.generators import corpus
 
 @rule("DEL-1")
 def delete_of_a_present_key(trial: Trial) -> None:
-    """Deleting a present key returns True, and neither get nor a listing finds it any more."""
+    """Deleting a present key returns True, and neither get nor a listing finds it any longer."""
     owner = trial.owner()
     trial.store_record_at(2, owner)
     other = trial.store_record(owner, "other")
@@ -27,7 +27,7 @@ def delete_of_a_present_key(trial: Trial) -> None:
 
 @rule("DEL-2")
 def delete_of_an_absent_key(trial: Trial) -> None:
-    """Deleting an absent key returns False and raises nothing, the second time as the first."""
+    """Deleting an absent key returns False and raises nothing, however often it is repeated."""
     owner = trial.owner()
     expect_returns(False, trial.backend.delete, owner, "never written")
     trial.store_record(owner)

@@ -10,10 +10,7 @@ from pmcp_conformance.contract.rules_err.support import caught, every_operation,
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.network.connections import Route
-from pmcp_storage import (
-    BackendError,
-    StorageError,
-)
+from pmcp_storage import BackendError, StorageError
 
 
 @rule("ERR-1")

@@ -6,9 +6,7 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation
 from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    BackendError,
-)
+from pmcp_storage import BackendError
 
 
 @rule("ERR-4", doors=("open_misconfigured",))

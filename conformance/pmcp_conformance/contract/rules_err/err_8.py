@@ -18,9 +18,7 @@ from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    StorageError,
-)
+from pmcp_storage import StorageError
 
 
 @rule("ERR-8")

@@ -15,9 +15,7 @@ from pmcp_conformance.engine.violation import Blocked, Violation
 from pmcp_conformance.network.connections import Route
 from pmcp_conformance.network.faults import Fault, lasting
 from pmcp_conformance.network.operations import HandleCall
-from pmcp_storage import (
-    CorruptRecordError,
-)
+from pmcp_storage import CorruptRecordError
 
 SECRET = "hidden-5f1d7c"
 """A value that must not show anywhere but in the record."""

@@ -1,4 +1,4 @@
-"""EXP-12: cleanup removes hundreds."""
+"""EXP-12: a cleanup of more records than storages handle in one batch."""
 
 from __future__ import annotations
 

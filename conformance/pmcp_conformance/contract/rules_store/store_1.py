@@ -13,8 +13,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-1")
 def creation(trial: Trial) -> None:
-    """A created task is working, at version 1 and as it was asked for; get returns the same; one
-    write made it.
+    """A created task is working, at version 1 and as requested; get returns the same; creating it
+    takes one write.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

@@ -7,10 +7,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import ENDED, seeded
 from pmcp_conformance.engine.expectations import expect_raises, expect_unchanged
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskEndedError,
-    TaskStatus,
-)
+from pmcp_storage import TaskEndedError, TaskStatus
 
 
 @rule("STORE-10")

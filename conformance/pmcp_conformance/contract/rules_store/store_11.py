@@ -17,9 +17,7 @@ from pmcp_conformance.contract.rules_store.support import (
 )
 from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidArgumentError,
-)
+from pmcp_storage import InvalidArgumentError
 
 
 @rule("STORE-11")

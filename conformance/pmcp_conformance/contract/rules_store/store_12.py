@@ -15,16 +15,13 @@ from pmcp_conformance.contract.rules_store.support import (
 )
 from pmcp_conformance.engine.expectations import expect_raises, expect_returns
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    NoResultError,
-    TaskNotReadyError,
-)
+from pmcp_storage import NoResultError, TaskNotReadyError
 
 
 @rule("STORE-12")
 def results(trial: Trial) -> None:
     """set_result leaves the status; get_result returns any result of an ended task, 0 and empty
-    ones too, and raises TaskNotReadyError before, NoResultError where there is none.
+    ones included, and raises TaskNotReadyError before the end, NoResultError where there is none.
     """
     bench = StoreBench(trial)
     store = bench.store()

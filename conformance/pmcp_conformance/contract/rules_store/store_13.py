@@ -13,8 +13,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-13")
 def answers_are_the_stored_task(trial: Trial) -> None:
-    """A change returns the task as get then returns it, and no object of it is shared with the
-    caller's or between answers.
+    """A change returns the task as get then returns it, and shares no object of it with the caller
+    or with another answer.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

@@ -13,7 +13,9 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-15")
 def time_of_the_last_change(trial: Trial) -> None:
-    """Every change moves last_updated_at to now, and never back where the clock was set back."""
+    """Every change moves last_updated_at to now, and never backwards, even if the clock was set
+    back.
+    """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()
     now = datetime.now(UTC)

@@ -14,14 +14,12 @@ from pmcp_conformance.contract.rules_store.support import (
 )
 from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskNotFoundError,
-)
+from pmcp_storage import TaskNotFoundError
 
 
 @rule("STORE-16")
 def nobody_learns_of_others_tasks(trial: Trial) -> None:
-    """Another owner's task, an expired and an absent one are the same to every operation: the same
+    """Another owner's task, an expired and an absent one look the same to every operation: the same
     error, text and requests.
     """
     bench = StoreBench(trial)

@@ -11,8 +11,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-17")
 def the_expired_are_absent(trial: Trial) -> None:
-    """A listing leaves expired tasks out and create takes the id of one, also while the storage
-    holds it.
+    """A listing leaves out expired tasks and create can reuse the id of one, even while the storage
+    still holds it.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

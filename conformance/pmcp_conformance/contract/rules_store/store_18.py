@@ -9,10 +9,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import ON_A_TASK, TaskCall, expect_same
 from pmcp_conformance.engine.expectations import expect_raises, expect_returns
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    AnonymousOwnerError,
-    TaskNotFoundError,
-)
+from pmcp_storage import AnonymousOwnerError, TaskNotFoundError
 
 OPERATIONS: dict[str, TaskCall] = {
     **ON_A_TASK,

@@ -11,9 +11,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import COMPLETED, FAILED, WORKING, seeded
 from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskError,
-)
+from pmcp_storage import TaskError
 
 
 @rule("STORE-19")

@@ -43,7 +43,7 @@ from pmcp_storage import (
 
 @rule("STORE-20")
 def errors_for_protocols(trial: Trial) -> None:
-    """A TaskError carries -32602 for a mistake of the caller's and -32603 for a failure, survives
+    """A TaskError carries -32602 for the caller's mistake and -32603 for a failure, survives
     pickle, and has the StorageError behind it as its __cause__.
     """
     bench = StoreBench(trial)

@@ -7,9 +7,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same, expired
 from pmcp_conformance.engine.expectations import expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskQuotaError,
-)
+from pmcp_storage import TaskQuotaError
 
 
 @rule("STORE-21")

@@ -38,8 +38,8 @@ GROWTHS: dict[str, Growth] = {
 
 @rule("STORE-22")
 def record_limit(trial: Trial) -> None:
-    """The whole record, as a change would leave it, may have max_record_bytes of JSON in UTF-8; one
-    byte more is refused and changes nothing.
+    """The whole record, as a change would leave it, may take up to max_record_bytes of JSON in
+    UTF-8; one byte more is refused and changes nothing.
     """
     bench = StoreBench(trial)
     for name, grow in GROWTHS.items():

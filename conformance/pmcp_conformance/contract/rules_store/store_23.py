@@ -9,15 +9,13 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import INPUT, expect_same, seeded
 from pmcp_conformance.engine.expectations import expect_raises, expect_returns
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidVariablesError,
-)
+from pmcp_storage import InvalidVariablesError
 
 
 @rule("STORE-23")
 def limits_of_variables(trial: Trial) -> None:
     """Variables nested deeper than max_variable_depth, and strings and keys over max_string_bytes
-    of UTF-8, are refused before any request; the limits themselves are granted.
+    of UTF-8, are refused before any request; the limits themselves are accepted.
     """
     bench = StoreBench(trial)
     owner = trial.owner()

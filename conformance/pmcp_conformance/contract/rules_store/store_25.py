@@ -7,9 +7,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same, expired, seeded
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    GenericTaskStore,
-)
+from pmcp_storage import GenericTaskStore
 
 _MOST_PAGES = 60
 

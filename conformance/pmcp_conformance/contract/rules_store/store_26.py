@@ -10,8 +10,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-26")
 def cursors_need_no_task(trial: Trial) -> None:
-    """A cursor goes on where its page ended, in another store and another handle too, when its task
-    has been deleted and newer ones have been created.
+    """A cursor continues where its page ended, even in another store over another handle, and after
+    its task has been deleted and newer ones have been created.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

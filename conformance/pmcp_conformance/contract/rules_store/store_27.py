@@ -10,14 +10,12 @@ from pmcp_conformance.contract.rules_store.support import expect_same, seeded
 from pmcp_conformance.engine.expectations import expect_raises
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    InvalidCursorError,
-)
+from pmcp_storage import InvalidCursorError
 
 
 @rule("STORE-27")
 def wrong_cursors(trial: Trial) -> None:
-    """A cursor that was damaged, made up or made for another owner raises InvalidCursorError before
+    """A cursor that is damaged, made up or made for another owner raises InvalidCursorError before
     any request.
     """
     bench = StoreBench(trial)

@@ -12,7 +12,7 @@ from pmcp_conformance.engine.trial import Trial
 @rule("STORE-28")
 def the_cost_of_a_page(trial: Trial) -> None:
     """A page costs one request and one record more than it shows, however many tasks the owner has
-    and however far the listing is.
+    and however far the listing has come.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

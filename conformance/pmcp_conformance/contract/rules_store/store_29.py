@@ -10,10 +10,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import CHANGES, seeded
 from pmcp_conformance.engine.expectations import expect_absent, expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskConflictError,
-    TaskNotFoundError,
-)
+from pmcp_storage import TaskConflictError, TaskNotFoundError
 
 
 def once(bench: StoreBench, act: Callable[[], object]) -> None:
@@ -28,8 +25,8 @@ def once(bench: StoreBench, act: Callable[[], object]) -> None:
 
 @rule("STORE-29")
 def others_in_between(trial: Trial) -> None:
-    """What somebody else does between a change's reading and its writing stays: a write raises
-    TaskConflictError with both versions, a delete TaskNotFoundError.
+    """What somebody else does between the read and the write of a change is kept: another's write
+    makes the change raise TaskConflictError with both versions, another's delete TaskNotFoundError.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()

@@ -7,15 +7,13 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same
 from pmcp_conformance.engine.expectations import expect_raises, expect_unchanged
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskAlreadyExistsError,
-)
+from pmcp_storage import TaskAlreadyExistsError
 
 
 @rule("STORE-3")
 def creation_of_a_live_id(trial: Trial) -> None:
-    """Creating an id that the owner has raises TaskAlreadyExistsError and changes nothing; another
-    owner's is free.
+    """Creating an id that the owner already has raises TaskAlreadyExistsError and changes nothing;
+    another owner can still create it.
     """
     bench = StoreBench(trial)
     owner, other, store = trial.owner(), trial.owner(), bench.store()

@@ -34,7 +34,7 @@ _TOGETHER_WITHIN = 30.0
 
 @rule("STORE-30")
 def nothing_is_lost(trial: Trial) -> None:
-    """Of the changes that 16 threads make at once, none that was acknowledged is lost, each is one
+    """Of the changes that 16 threads make at once, no acknowledged one is lost, each makes one
     version, and none follows a cancellation.
     """
     bench = StoreBench(trial)

@@ -47,8 +47,8 @@ LIFE: list[tuple[str, Step]] = [
 
 @rule("STORE-31")
 def the_store_for_event_loops(trial: Trial) -> None:
-    """AsyncTaskStore over the backend, in the threads of an event loop, gives the answers that
-    GenericTaskStore gives.
+    """AsyncTaskStore over the backend, in the threads of an event loop, gives the same answers as
+    GenericTaskStore.
     """
     bench = StoreBench(trial)
     blocking, awaited = trial.owner(), trial.owner()

@@ -13,8 +13,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-4")
 def expiry_is_fixed(trial: Trial) -> None:
-    """A task expires its ttl after its creation, the configured ttl unless given one, and no change
-    moves that.
+    """A task expires when its ttl has passed since its creation, the configured ttl unless one is
+    given, and no change moves that.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store(default_ttl_ms=420_000)

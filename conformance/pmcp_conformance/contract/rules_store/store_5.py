@@ -7,16 +7,13 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same
 from pmcp_conformance.engine.expectations import expect_listed, expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidArgumentError,
-    InvalidTtlError,
-)
+from pmcp_storage import InvalidArgumentError, InvalidTtlError
 
 
 @rule("STORE-5")
 def ttl_out_of_bounds(trial: Trial) -> None:
-    """A ttl that is no int, below 1 or over the configured maximum is refused before any request;
-    the maximum is granted.
+    """A ttl that is not an int, is below 1 or exceeds the configured maximum is refused before any
+    request; the maximum itself is accepted.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store(default_ttl_ms=1_000, max_ttl_ms=3_000_000)

@@ -7,9 +7,7 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import seeded
 from pmcp_conformance.engine.expectations import expect_absent, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskStatus,
-)
+from pmcp_storage import TaskStatus
 
 
 @rule("STORE-6")

@@ -16,17 +16,14 @@ from pmcp_conformance.contract.rules_store.support import (
 )
 from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidTransitionError,
-    TaskStatus,
-)
+from pmcp_storage import InvalidTransitionError, TaskStatus
 
 ALLOWED = {(WORKING, INPUT), (INPUT, WORKING), *itertools.product((WORKING, INPUT), ENDED)}
 
 
 @rule("STORE-7")
 def transitions(trial: Trial) -> None:
-    """Exactly the transitions of the state machine succeed, by every operation; a refused one
+    """Exactly the transitions of the state machine succeed, through every operation; a refused one
     raises InvalidTransitionError with both statuses and changes nothing.
     """
     bench = StoreBench(trial)

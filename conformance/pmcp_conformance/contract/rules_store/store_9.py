@@ -12,8 +12,8 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-9")
 def variables_merge(trial: Trial) -> None:
-    """Variables are merged into the stored ones key by key, whole value by whole value, and null
-    removes a key.
+    """Variables are merged into the stored ones key by key; a value is replaced as a whole, and
+    null removes its key.
     """
     bench = StoreBench(trial)
     owner, store = trial.owner(), bench.store()
