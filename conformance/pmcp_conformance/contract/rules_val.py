@@ -153,7 +153,8 @@ def a_record_over_the_limit(trial: Trial) -> None:
     owner = trial.owner()
     size = (trial.target.storage_limit_bytes or 0) + 1
     former = trial.store_record(owner)
-    large, absent = trial.sized(owner, "task", size), trial.sized(owner, "absent", size)
+    large = trial.sized(owner, "task", size)
+    absent = trial.sized(owner, "absent", size)
 
     def swap(record: TaskRecord) -> int:
         return trial.backend.put_if_version(record, 1)

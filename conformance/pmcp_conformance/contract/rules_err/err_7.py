@@ -1,4 +1,4 @@
-"""ERR-7: closing."""
+"""ERR-7: closing a handle, twice too, ends that handle and no other."""
 
 from __future__ import annotations
 

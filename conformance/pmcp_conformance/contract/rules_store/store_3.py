@@ -1,4 +1,4 @@
-"""STORE-3: creation of a live id."""
+"""STORE-3: creating a task twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def creation_of_a_live_id(trial: Trial) -> None:
     another owner can still create it.
     """
     bench = StoreBench(trial)
-    owner, other, store = trial.owner(), trial.owner(), bench.store()
+    owner, other = trial.owner(), trial.owner()
+    store = bench.store()
     first = store.create(owner, "tools/call", task_id="task", variables={"mark": 1}).record
 
     def again() -> None:

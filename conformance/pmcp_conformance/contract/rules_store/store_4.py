@@ -1,4 +1,4 @@
-"""STORE-4: expiry is fixed."""
+"""STORE-4: a task's expiry, from its creation on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def expiry_is_fixed(trial: Trial) -> None:
     given, and no change moves that.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store(default_ttl_ms=420_000)
+    owner = trial.owner()
+    store = bench.store(default_ttl_ms=420_000)
     for given, ttl in ((None, 420_000), (90_000, 90_000)):
         for name, change in CHANGES.items():
             made = store.create(owner, "tools/call", ttl_ms=given).record

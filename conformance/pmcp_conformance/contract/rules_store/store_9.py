@@ -1,4 +1,4 @@
-"""STORE-9: variables merge."""
+"""STORE-9: how variables are merged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import expect_same, seeded
+from pmcp_conformance.contract.rules_store.support import expect_same, seed_task
 from pmcp_conformance.engine.trial import Trial
 
 
@@ -16,8 +16,9 @@ def variables_merge(trial: Trial) -> None:
     null removes its key.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
-    seeded(trial, owner, variables={"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]})
+    owner = trial.owner()
+    store = bench.store()
+    seed_task(trial, owner, variables={"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]})
     steps: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({}, {"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]}),
         ({"a": None, "absent": None}, {"b": {"x": 1, "y": 2}, "c": [1, 2]}),
