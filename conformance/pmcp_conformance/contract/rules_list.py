@@ -1,4 +1,4 @@
-"""LIST: what a listing holds, in which order, and how it is paged_ids."""
+"""LIST: what a listing holds, in which order, and how it is paged."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def iterating_hundreds(trial: Trial) -> None:
 
 @rule("LIST-11")
 def writes_between_pages(trial: Trial) -> None:
-    """Records written while a listing is being paged_ids never make it skip or repeat one that was
+    """Records written while a listing is being paged never make it skip or repeat one that was
     there all along.
     """
     owner = trial.owner()

@@ -18,7 +18,7 @@ def check(
 
     Returns None if it is, and else the first key's Anomaly; Undecided if no key is wrong but
     one needs more than `budget` configurations in a pass of the search. Undecided is not a pass:
-    record fewer operations a key. Raises ValueError if two operations of a key write one id.
+    record fewer operations per key. Raises ValueError if two operations of a key write one id.
     """
     undecided = None
     for history in by_key(operations).values():

@@ -7,8 +7,8 @@ taken effect by then (just-in-time linearization: Lowe, "Testing for linearizabi
 If no configuration is left, no order of the operations explains what they returned.
 
 The unknown writes that nobody read make this expensive, so a first pass keeps only the
-configurations that need the fewest of them, and later passes more. Every pass may say yes; no is
-said only by one that left nothing out.
+configurations that need the fewest of them, and later passes more. Any pass can accept a
+history; only one that left nothing out can reject it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Transition = Callable[[RecordState], RecordState | None]
 
 ABSENT: RecordState = (0, None)
 
-_TOO_MANY = "more possible courses of events than the budget allows: record fewer operations a key"
+_TOO_MANY = "more possible courses of events than the budget allows: record fewer operations per key"
 
 
 def find_failure(claims: Claims, budget: int = BUDGET) -> Operation | Undecided | None:
