@@ -49,7 +49,7 @@ def every_field(trial: Trial) -> None:
 
 
 @rule("VAL-2")
-def numbers(trial: Trial) -> None:
+def numbers_of_any_size(trial: Trial) -> None:
     """Integers of up to hundreds of digits and the whole range of floats come back equal and of
     the same kind; True is not 1, 1 is not 1.0.
     """

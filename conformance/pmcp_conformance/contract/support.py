@@ -1,13 +1,16 @@
-"""What several groups of rules share: a record with every field set, and the ways to write one."""
+"""What several groups of rules share: a full record, the ways to write one, and an hour."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import Task, TaskRecord, TaskStatus
+
+HOUR = timedelta(hours=1)
 
 
 def full_fields(trial: Trial, owner: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def contradiction(claims: Claims) -> Anomaly | None:
             if other is not operation:
                 return _clash(other, operation, position // 2, claims)
     placed.sort(key=itemgetter(0))
-    return _fill_gaps(placed, writers, claims) or _sweep(placed, claims)
+    return _fill_gaps(placed, writers, claims) or _first_disorder(placed, claims)
 
 
 def _position(operation: Operation, claims: Claims) -> int | None:
@@ -140,7 +140,7 @@ def _gap(version: int, after: Operation, before: Operation | None, claims: Claim
     return anomaly(reason, after, *(claims.evidence(before) if before else []))
 
 
-def _sweep(placed: list[Placed], claims: Claims) -> Anomaly | None:
+def _first_disorder(placed: list[Placed], claims: Claims) -> Anomaly | None:
     """Find an operation that ended before one of a smaller position began."""
     latest: Operation | None = None
     latest_call: float = -math.inf

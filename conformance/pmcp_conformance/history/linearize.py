@@ -22,14 +22,14 @@ def check(
     """
     undecided = None
     for history in by_key(operations).values():
-        verdict = _check_key(history, budget)
+        verdict = _check_history(history, budget)
         if isinstance(verdict, Anomaly):
             return verdict
         undecided = undecided or verdict
     return undecided
 
 
-def _check_key(operations: Sequence[Operation], budget: int) -> Anomaly | Undecided | None:
+def _check_history(operations: Sequence[Operation], budget: int) -> Anomaly | Undecided | None:
     claims = Claims(operations)
     if anomaly := claims.contradiction():
         return anomaly

@@ -37,7 +37,7 @@ Transition = Callable[[RecordState], RecordState | None]
 
 ABSENT: RecordState = (0, None)
 
-_TOO_MANY = "more possible courses of events than the budget allows: record fewer operations per key"
+_TOO_MANY = "more courses of events than the budget allows: record fewer operations per key"
 
 
 def find_failure(claims: Claims, budget: int = BUDGET) -> Operation | Undecided | None:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.expectations import (
     expect_absent,
     expect_returns,

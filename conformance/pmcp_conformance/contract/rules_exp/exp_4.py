@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
 from pmcp_conformance.engine.expectations import expect_returns, premise
 from pmcp_conformance.engine.handles import open_fresh, watched

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past, store_expired
+from pmcp_conformance.contract.rules_exp.support import past, store_expired
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.expectations import (
     expect,
     expect_returns,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR
-from pmcp_conformance.contract.support import successive_writes
+from pmcp_conformance.contract.support import HOUR, successive_writes
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import TaskRecord

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
@@ -24,8 +25,6 @@ COMPLETED = TaskStatus.COMPLETED
 FAILED = TaskStatus.FAILED
 CANCELLED = TaskStatus.CANCELLED
 ENDED = (COMPLETED, FAILED, CANCELLED)
-
-HOUR = timedelta(hours=1)
 
 Change = Callable[[GenericTaskStore, str, str], VersionedRecord]
 TaskCall = Callable[[GenericTaskStore, str, str], object]
