@@ -35,14 +35,14 @@ def create_of_a_present_key(trial: Trial) -> None:
     """
     owner = trial.owner()
     record = trial.store_record(owner)
-    create_is_refused(trial, record, 1)
+    expect_create_refused(trial, record, 1)
     record = trial.record(owner)
     with premise("PUT-2"):
         expect_returns(2, trial.backend.put, record)
-    create_is_refused(trial, record, 2)
+    expect_create_refused(trial, record, 2)
 
 
-def create_is_refused(trial: Trial, record: TaskRecord, version: int) -> None:
+def expect_create_refused(trial: Trial, record: TaskRecord, version: int) -> None:
     """Creating the key again is refused, by an equal record too, and what is stored stays."""
     for again in (trial.record(record.owner_id, expires_at=None), record):
         refused = partial(

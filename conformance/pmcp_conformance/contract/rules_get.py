@@ -45,7 +45,8 @@ def get_returns_what_was_written(trial: Trial) -> None:
 def get_changes_nothing(trial: Trial) -> None:
     """Getting changes nothing: not the record, not the version, not the listing."""
     owner = trial.owner()
-    record, other = trial.store_record(owner), trial.store_record(owner, "other")
+    record = trial.store_record(owner)
+    other = trial.store_record(owner, "other")
     for _ in range(3):
         expect_stored(trial, record, 1)
     expect_raises(NotFoundError, trial.backend.get, owner, "absent")
@@ -56,7 +57,7 @@ def get_changes_nothing(trial: Trial) -> None:
 
 @rule("GET-4")
 def versions_are_ints(trial: Trial) -> None:
-    """A version is an int: not a Decimal, a string, a float or a bool, from every operation."""
+    """Every operation gives a version as an int, not as a Decimal, a string, a float or a bool."""
     owner = trial.owner()
     handle = trial.backend
     versions = {

@@ -99,8 +99,8 @@ class TypeErrorShowsTheValue(InMemoryBackend):
 
 
 class HalfAnswersAreShown(TcpBackend):
-    """breaks ERR-5: the error of an answer that was cut shows what has come of it, and that is half
-    a record.
+    """breaks ERR-5: the error of an answer that was cut shows what arrived, which is half a
+    record.
     """
 
     def line(self, connection: socket.socket) -> bytes:

@@ -153,7 +153,7 @@ class ForgetfulStorage(FileStorage):
 
 class FilePerRefusal(FileTarget):
     """breaks RES-1: whenever a write is refused, the lock's file is unlocked and stays open: an
-    exception passes by the line that closes it.
+    exception skips the line that closes it.
     """
 
     storage = ForgetfulStorage

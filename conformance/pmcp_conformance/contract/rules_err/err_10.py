@@ -1,9 +1,9 @@
-"""ERR-10: rows of another key."""
+"""ERR-10: a row that names another key than its own is never returned."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import corrupt
+from pmcp_conformance.contract.rules_err.support import expect_corrupt
 from pmcp_conformance.engine.expectations import expect_returns
 from pmcp_conformance.engine.trial import Trial
 
@@ -27,5 +27,5 @@ def rows_of_another_key(trial: Trial) -> None:
             lambda: list(trial.backend.iter_by_owner(owner)),
         ]
         for call in calls:
-            corrupt(trial, owner, call)
+            expect_corrupt(trial, owner, call)
     expect_returns([], trial.backend.list_by_owner, other)

@@ -1,9 +1,9 @@
-"""ERR-3: corrupt rows in listings."""
+"""ERR-3: a listing with a row that is no record raises an error, until the row is deleted."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import corrupt, planted
+from pmcp_conformance.contract.rules_err.support import expect_corrupt, plant_corrupt_rows
 from pmcp_conformance.engine.expectations import expect_listed, expect_returns
 from pmcp_conformance.engine.trial import Trial
 
@@ -15,11 +15,11 @@ def corrupt_rows_in_listings(trial: Trial) -> None:
     """
     owner = trial.owner()
     sound = [trial.store_record(owner, task_id) for task_id in ("a", "z")]
-    for _ in planted(trial, owner):
+    for _ in plant_corrupt_rows(trial, owner):
         for listing in (
             trial.backend.list_by_owner,
             lambda o: list(trial.backend.iter_by_owner(o)),
         ):
-            corrupt(trial, owner, listing, owner)
+            expect_corrupt(trial, owner, listing, owner)
         expect_returns(True, trial.backend.delete, owner, "task")
         expect_listed(trial, owner, *sound)

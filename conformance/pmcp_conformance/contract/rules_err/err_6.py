@@ -1,9 +1,9 @@
-"""ERR-6: the handle survives errors."""
+"""ERR-6: a handle works after each error that a call can raise."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import caught, failing_calls
+from pmcp_conformance.contract.rules_err.support import error_of, failing_calls
 from pmcp_conformance.engine.expectations import (
     expect_listed,
     expect_returns,
@@ -20,13 +20,13 @@ def the_handle_survives_errors(trial: Trial) -> None:
     trial.store_record_at(2, owner)
     version = 2
     for name, call in failing_calls(trial, owner).items():
-        caught(name, call)
+        error_of(name, call)
         version += 1
         record = trial.record(owner)
         expect_returns(version, trial.backend.put, record)
         expect_stored(trial, record, version)
         expect_listed(trial, owner, record)
-        # Back to version 2, so that each call fails in the same way.
+        # Back at version 2, where each of the calls fails.
         with premise("DEL-1"):
             trial.backend.delete(owner, "task")
         trial.store_record_at(version := 2, owner)

@@ -1,4 +1,4 @@
-"""ERR-9: wrong arguments."""
+"""ERR-9: wrong arguments, each in every place that takes one."""
 
 from __future__ import annotations
 

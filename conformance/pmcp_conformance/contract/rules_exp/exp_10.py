@@ -1,4 +1,4 @@
-"""EXP-10: cleanup spares the refreshed."""
+"""EXP-10: a cleanup while its record is refreshed, and while a new owner appears."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
 from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.handles import contenders
@@ -17,7 +18,8 @@ from pmcp_conformance.interleaving.exploration import crossed
 @rule("EXP-10", facts=("not native_expiry",))
 def cleanup_spares_the_refreshed(trial: Trial) -> None:
     """cleanup_expired never removes a record that was refreshed while it ran."""
-    owner, handle = trial.owner(), contenders(trial, 1)[0]
+    owner = trial.owner()
+    handle = contenders(trial, 1)[0]
 
     def pair(key: str) -> Sequence[Call]:
         trial.store_record(owner, key, expires_at=past(trial, HOUR))
@@ -38,7 +40,7 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
 
 
 def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
-    """A cleanup, and a record of an owner who comes to the storage meanwhile."""
+    """A cleanup, and the first record of an owner that is new to the storage."""
     handle = contenders(trial, 1)[0]
     trial.store_record(trial.owner(), key, expires_at=past(trial, HOUR))
     return handle.cleanup_expired, partial(handle.create, trial.record(trial.owner(), key))

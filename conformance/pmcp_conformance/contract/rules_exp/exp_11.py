@@ -1,4 +1,4 @@
-"""EXP-11: create on an expired key."""
+"""EXP-11: creating where an expired record may still be stored."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from pmcp_conformance.engine.expectations import (
     expect_stored,
 )
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    AlreadyExistsError,
-)
+from pmcp_storage import AlreadyExistsError
 
 
 @rule("EXP-11")
 def create_on_an_expired_key(trial: Trial) -> None:
-    """Creating on an expired key either raises AlreadyExistsError or works at version 1 and is
-    listed once; after cleanup_expired (not native_expiry) it works.
+    """Creating an expired key either raises AlreadyExistsError, or succeeds at version 1 and is
+    listed once; after cleanup_expired (not native_expiry) it succeeds.
     """
     owner = trial.owner()
     trial.store_record(owner, expires_at=past(trial))

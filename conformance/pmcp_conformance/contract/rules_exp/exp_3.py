@@ -1,9 +1,9 @@
-"""EXP-3: cleanup removes the expired."""
+"""EXP-3: a cleanup removes what has expired, however long ago and whoever owns it."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import some_expired
+from pmcp_conformance.contract.rules_exp.support import store_expired
 from pmcp_conformance.engine.expectations import expect_absent, expect_listed, expect_returns
 from pmcp_conformance.engine.trial import Trial
 
@@ -12,7 +12,7 @@ from pmcp_conformance.engine.trial import Trial
 def cleanup_removes_the_expired(trial: Trial) -> None:
     """After cleanup_expired the expired records of an owner are gone."""
     owner, other = trial.owner(), trial.owner()
-    expired = some_expired(trial, owner) + some_expired(trial, other)
+    expired = store_expired(trial, owner) + store_expired(trial, other)
     trial.backend.cleanup_expired()
     for record in expired:
         expect_absent(trial, record.owner_id, record.task_id)

@@ -1,17 +1,20 @@
-"""Records that several groups of rules write."""
+"""What several groups of rules share: a full record, the ways to write one, and an hour."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import Task, TaskRecord, TaskStatus
 
+HOUR = timedelta(hours=1)
 
-def fullest(trial: Trial, owner: str) -> dict[str, Any]:
-    """Every field of a record set, as changes for `trial.record`."""
+
+def full_fields(trial: Trial, owner: str) -> dict[str, Any]:
+    """Every optional field of a record set, as keyword arguments of `trial.record`."""
     task = trial.record(owner).task
     return {
         "task": Task(
@@ -29,6 +32,6 @@ def fullest(trial: Trial, owner: str) -> dict[str, Any]:
     }
 
 
-def ways_to_write(handle: RecordedBackend) -> list[Callable[[TaskRecord], int]]:
-    """The three ways to write, to be used in this order on a key that is absent."""
+def successive_writes(handle: RecordedBackend) -> list[Callable[[TaskRecord], int]]:
+    """Every operation that writes, to be called in this order on one key that is absent."""
     return [handle.create, handle.put, lambda record: handle.put_if_version(record, 2)]
