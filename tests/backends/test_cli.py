@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-__all__ = ["redis_server"]
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -22,14 +22,7 @@ from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_storage import StorageBackend
-from support.dynamodb_support import (
-    NO_RETRIES,
-    Answer,
-    Fault,
-    Forward,
-    StandIn,
-    throttles,
-)
+from support.dynamodb_support import NO_RETRIES
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -54,14 +47,14 @@ def adversary(seed: int) -> Fault:
     """Whatever may happen to a request, drawn from a seed."""
     random = Random(seed)
 
-    def meets(forward: Forward) -> Answer | None:
-        if forward.action in ("GetItem", "Query") and not forward.fields.get("ConsistentRead"):
+    def meets(request: Request) -> Answer | None:
+        if request.action in ("GetItem", "Query") and not request.fields.get("ConsistentRead"):
             return Answer(200, {}, json.dumps({"Items": [], "Count": 0}).encode())
         drawn = random.random()
         if drawn < 0.1:
-            return throttles(forward)
-        pages = forward.action == "Query" and forward.fields.get("Limit", PAGE) >= PAGE
-        answer = forward(Limit=PAGE) if pages else forward()
+            return throttle(request)
+        pages = request.action == "Query" and request.fields.get("Limit", PAGE) >= PAGE
+        answer = request(Limit=PAGE) if pages else request()
         return None if drawn < 0.2 else answer
 
     return meets
@@ -98,15 +91,15 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
-    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
+def proxy(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
+    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as running:
         running.always(adversary(seed=4))
         yield running
 
 
-def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[str]:
+def violations(proxy: DynamoDbProxy, retries: dict[str, Any], rules: str) -> list[str]:
     """What the rules find of a backend behind the adversary."""
-    target = AdverseTarget(stand_in.endpoint, retries)
+    target = AdverseTarget(proxy.endpoint, retries)
     target.prepare()
     run = TargetRun(target)
     chosen = [catalogue()[rule] for rule in rules.split()]
@@ -125,12 +118,12 @@ def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[s
     ids=["standard", "legacy"],
 )
 def test_an_adversary_makes_the_backend_lose_double_and_misreport_nothing(
-    stand_in: StandIn, retries: dict[str, Any], rules: str
+    proxy: DynamoDbProxy, retries: dict[str, Any], rules: str
 ) -> None:
-    assert violations(stand_in, retries, rules) == []
+    assert violations(proxy, retries, rules) == []
 
 
 def test_without_retries_what_is_told_behind_an_adversary_is_linearizable(
-    stand_in: StandIn,
+    proxy: DynamoDbProxy,
 ) -> None:
-    assert violations(stand_in, NO_RETRIES, "CON-8") == []
+    assert violations(proxy, NO_RETRIES, "CON-8") == []

@@ -22,19 +22,7 @@ from pmcp_storage import (
     TaskRecord,
 )
 from pmcp_storage.backends.dynamodb.definition import table_definition
-from support.dynamodb_support import (
-    CREATED,
-    NO_RETRIES,
-    Answer,
-    Fault,
-    Forward,
-    StandIn,
-    a_record,
-    an_owner,
-    connect,
-    failure,
-    passes,
-)
+from support.dynamodb_support import NO_RETRIES, new_owner, connect
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,28 +31,28 @@ LIMIT = 409_600
 
 
 @pytest.fixture
-def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
-    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
+def proxy(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
+    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as running:
         yield running
 
 
 @pytest.fixture
-def through(stand_in: StandIn, table: str) -> Iterator[DynamoDbBackend]:
-    client = connect(stand_in.endpoint, retries=NO_RETRIES)
+def through(proxy: DynamoDbProxy, table: str) -> Iterator[DynamoDbBackend]:
+    client = connect(proxy.endpoint, retries=NO_RETRIES)
     yield DynamoDbBackend(client, table)
     client.close()
 
 
 def operations(backend: DynamoDbBackend) -> dict[str, Callable[[], object]]:
     """Every operation that sends a request, by the action that it needs to be allowed."""
-    record = a_record(an_owner(), variables={"a": "secret"}, result="secret")
+    record = make_record(owner_id=new_owner(), variables={"a": "secret"}, result="secret")
     return {
-        "GetItem": lambda: backend.get(record.owner_id, "task"),
+        "GetItem": lambda: backend.get(record.owner_id, "t"),
         "PutItem": lambda: backend.create(record),
         "PutItem ": lambda: backend.put_if_version(record, 1),
-        "DeleteItem": lambda: backend.delete(record.owner_id, "task"),
+        "DeleteItem": lambda: backend.delete(record.owner_id, "t"),
         "Query": lambda: backend.list_by_owner(record.owner_id),
-        "Query ": lambda: backend.count_by_owner(record.owner_id, live_at=CREATED),
+        "Query ": lambda: backend.count_by_owner(record.owner_id, live_at=NOW),
         "DescribeTable": backend.verify,
     }
 
@@ -90,7 +78,7 @@ def a_table(client: DynamoDBClient, **changes: Any) -> Iterator[str]:
 
 
 def answers(code: str, status: int = 400) -> Fault:
-    return lambda forward: failure(status, code)
+    return lambda request: failure(status, code)
 
 
 def test_a_missing_table_is_named_with_the_keys_to_create_it(
@@ -107,26 +95,26 @@ def test_a_missing_table_is_named_with_the_keys_to_create_it(
 
 
 def test_a_table_that_is_still_being_created_is_told_from_a_missing_one(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, through: DynamoDbBackend
 ) -> None:
-    def creating(forward: Forward) -> Answer:
-        body = forward().body.replace(b'"ACTIVE"', b'"CREATING"')
+    def creating(request: Request) -> Answer:
+        body = request().body.replace(b'"ACTIVE"', b'"CREATING"')
         return Answer(200, {}, body)
 
     missing = answers("ResourceNotFoundException")
     faults = {"DescribeTable": creating, "PutItem": missing}
-    stand_in.plan = lambda action: faults.get(action, passes)
-    assert "still being created" in message_of(lambda: through.create(a_record(an_owner())))
+    proxy.plan = lambda action: faults.get(action, pass_on)
+    assert "still being created" in message_of(lambda: through.create(make_record(owner_id=new_owner())))
     with pytest.raises(BackendError, match="CREATING"):
         through.verify()
 
 
 def test_a_table_that_cannot_be_described_is_called_missing(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, through: DynamoDbBackend
 ) -> None:
     denied, missing = answers("AccessDeniedException"), answers("ResourceNotFoundException")
-    stand_in.plan = lambda action: denied if action == "DescribeTable" else missing
-    assert "does not exist" in message_of(lambda: through.get("owner", "task"))
+    proxy.plan = lambda action: denied if action == "DescribeTable" else missing
+    assert "does not exist" in message_of(lambda: through.get("owner", "t"))
 
 
 # What a table with wrong keys nevertheless does: `verify` is there to tell before it happens.
@@ -214,9 +202,9 @@ def test_missing_credentials(
     ],
 )
 def test_a_refusal_says_what_to_do(
-    stand_in: StandIn, through: DynamoDbBackend, table: str, code: str, remedy: str
+    proxy: DynamoDbProxy, through: DynamoDbBackend, table: str, code: str, remedy: str
 ) -> None:
-    stand_in.always(answers(code))
+    proxy.always(answers(code))
     for action, call in operations(through).items():
         message = message_of(call)
         assert table in message
@@ -224,38 +212,38 @@ def test_a_refusal_says_what_to_do(
 
 
 def test_verify_names_the_action_that_it_may_not_take(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, through: DynamoDbBackend
 ) -> None:
     denied = answers("AccessDeniedException")
-    stand_in.plan = lambda action: denied if action == "DescribeTimeToLive" else passes
+    proxy.plan = lambda action: denied if action == "DescribeTimeToLive" else pass_on
     assert "allow dynamodb:DescribeTimeToLive" in message_of(through.verify)
 
 
 def test_an_owner_at_the_limit_of_an_index_fills_the_storage(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, through: DynamoDbBackend
 ) -> None:
-    stand_in.always(answers("ItemCollectionSizeLimitExceededException"))
-    message = message_of(lambda: through.create(a_record(an_owner())), StorageFullError)
+    proxy.always(answers("ItemCollectionSizeLimitExceededException"))
+    message = message_of(lambda: through.create(make_record(owner_id=new_owner())), StorageFullError)
     assert "10 GB" in message
 
 
 def test_an_invalid_request_of_another_kind_is_not_called_a_wrong_key(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, through: DynamoDbBackend
 ) -> None:
-    stand_in.plan = lambda action: answers("ValidationException") if action == "PutItem" else passes
-    message = message_of(lambda: through.create(a_record(an_owner())))
+    proxy.plan = lambda action: answers("ValidationException") if action == "PutItem" else pass_on
+    message = message_of(lambda: through.create(make_record(owner_id=new_owner())))
     assert "refused PutItem as invalid" in message
     assert "keys" not in message
 
 
 def of_item_size(owner_id: str, size: int, expires_at: datetime | None = None) -> TaskRecord:
     """A record whose item has that size: names and values in UTF-8, numbers as documented."""
-    empty = a_record(owner_id, result="é", expires_at=expires_at)
+    empty = make_record(owner_id=owner_id, result="é", expires_at=expires_at)
     item = {
         "PK": f"OWNER#{owner_id}",
-        "SK": "TASK#task",
+        "SK": "TASK#t",
         "owner_id": owner_id,
-        "task_id": "task",
+        "task_id": "t",
         "status": "working",
         "data": empty.to_json(),
         "write_id": "x" * 32,
@@ -266,23 +254,23 @@ def of_item_size(owner_id: str, size: int, expires_at: datetime | None = None) -
         # A byte for two digits and one more; zeros at the end do not count.
         digits = str(int(expires_at.timestamp())).rstrip("0")
         rest += len("expires_at") + len(digits) // 2 + 1
-    return a_record(owner_id, result="é" + "x" * (size - rest), expires_at=expires_at)
+    return make_record(owner_id=owner_id, result="é" + "x" * (size - rest), expires_at=expires_at)
 
 
-@pytest.mark.parametrize("expires_at", [None, CREATED, CREATED + timedelta(seconds=1)], ids=str)
+@pytest.mark.parametrize("expires_at", [None, NOW, NOW + timedelta(seconds=1)], ids=str)
 def test_the_limit_of_an_item_is_met_to_the_byte(
-    stand_in: StandIn, through: DynamoDbBackend, expires_at: datetime | None
+    proxy: DynamoDbProxy, through: DynamoDbBackend, expires_at: datetime | None
 ) -> None:
-    owner_id = an_owner()
+    owner_id = new_owner()
     assert through.create(of_item_size(owner_id, LIMIT, expires_at)) == 1
-    former = through.get(owner_id, "task")
+    former = through.get(owner_id, "t")
     for excess in (1, 2, 60):
         for write in (through.create, through.put, lambda r: through.put_if_version(r, 1)):
             with pytest.raises(RecordTooLargeError) as error:
                 write(of_item_size(owner_id, LIMIT + excess, expires_at))
             assert (error.value.size, error.value.limit) == (LIMIT + excess, LIMIT)
-    assert through.get(owner_id, "task") == former
-    stand_in.requests.clear()
+    assert through.get(owner_id, "t") == former
+    proxy.requests.clear()
     with pytest.raises(RecordTooLargeError):
         through.create(of_item_size(owner_id, 20_000_000))
-    assert stand_in.requests == []
+    assert proxy.requests == []
