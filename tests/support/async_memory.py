@@ -1,4 +1,4 @@
-"""An asynchronous backend in memory."""
+"""An asynchronous backend in memory, and the threads of this process."""
 
 from __future__ import annotations
 
@@ -60,3 +60,7 @@ class AsyncMemory(AsyncStorageBackend):
     async def _close(self) -> None:
         await self.wait()
         self.closed += 1
+
+
+def running_threads() -> set[threading.Thread]:
+    return set(threading.enumerate())

@@ -50,8 +50,12 @@ class DynamoDbProxy:
             yield self
         finally:
             self._server.shutdown()
-            self._server.server_close()
+            self.close()
             thread.join()
+
+    def close(self) -> None:
+        """Give its port back; needed where it has never run."""
+        self._server.server_close()
 
     def vanish(self) -> None:
         """Listen no more."""

@@ -59,15 +59,16 @@ class Server:
         # A free port can be taken before the server binds it, but not every time.
         for _ in range(_ATTEMPTS):
             port = self.port or free_port()
+            command = self._command(port)
             with tempfile.TemporaryFile() as log:
-                self._launch(port, log.fileno())
+                self._launch(command, log.fileno())
                 if _becomes_ready(self._process, port):
                     self.port = port
                     return
                 self.kill()
                 log.seek(0)
                 output = log.read().decode(errors="replace")
-        raise RuntimeError(f"{self._process.args} does not start:\n{output}")
+        raise RuntimeError(f"{' '.join(command)} does not start:\n{output}")
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash does."""
@@ -76,10 +77,10 @@ class Server:
         self._process.kill()
         self._process.wait()
 
-    def _launch(self, port: int, log: int) -> None:
+    def _launch(self, command: Sequence[str], log: int) -> None:
         # A session of its own, so that an interrupt from the keyboard reaches the tests first.
         self._process = subprocess.Popen(
-            self._command(port),
+            command,
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import enumerate as running_threads
 
 import pytest
 
 from pmcp_storage import StorageBackend, to_sync
-from support.async_memory import AsyncMemory
+from support.async_memory import AsyncMemory, running_threads
 
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    before = set(running_threads())
+    before = running_threads()
     yield
-    assert set(running_threads()) - before == set()
+    assert running_threads() - before == set()
 
 
 @pytest.fixture

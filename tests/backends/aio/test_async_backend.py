@@ -18,6 +18,8 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from support.async_memory import AsyncMemory
+from support.records import make_record
 from support.store_support import expired
 
 
@@ -104,7 +106,7 @@ def test_a_closed_async_backend_refuses() -> None:
     asyncio.run(scenario())
 
 
-def test_a_put_that_never_holds_gives_up() -> None:
+def test_a_put_that_always_meets_a_conflict_gives_up() -> None:
     class Contended(AsyncMemory):
         async def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
             raise ConcurrentModificationError("o", "t", expected_version, expected_version + 1)

@@ -19,6 +19,7 @@ from pmcp_storage import (
     VersionedRecord,
 )
 from pmcp_storage.aio.async_adapter import run_at_once
+from support.async_memory import AsyncMemory
 
 
 def test_a_coroutine_that_waits_needs_an_event_loop() -> None:
@@ -26,7 +27,7 @@ def test_a_coroutine_that_waits_needs_an_event_loop() -> None:
         run_at_once(asyncio.sleep(0))
 
 
-async def the_life_of_a_task(store: AsyncTaskStore) -> None:
+async def run_task_lifecycle(store: AsyncTaskStore) -> None:
     made = await store.create("o", "tools/call", variables={"a": 1})
     task_id = made.record.task_id
     assert await store.get("o", task_id) == made
@@ -48,13 +49,13 @@ async def the_life_of_a_task(store: AsyncTaskStore) -> None:
     assert isinstance(error.value.__cause__, NotFoundError)
 
 
-def test_the_store_for_event_loops_over_an_async_backend_stays_on_its_loop() -> None:
+def test_an_async_store_over_an_async_backend_stays_on_its_loop() -> None:
     wrapped = AsyncMemory()
-    asyncio.run(the_life_of_a_task(AsyncTaskStore(wrapped)))
+    asyncio.run(run_task_lifecycle(AsyncTaskStore(wrapped)))
     assert wrapped.threads == {threading.get_ident()}
 
 
-def test_the_store_for_event_loops_over_a_sync_backend_blocks_no_loop() -> None:
+def test_an_async_store_over_a_sync_backend_does_not_block_the_loop() -> None:
     used: set[int] = set()
 
     class Watching(InMemoryBackend):
@@ -62,12 +63,12 @@ def test_the_store_for_event_loops_over_a_sync_backend_blocks_no_loop() -> None:
             used.add(threading.get_ident())
             return super()._get(owner_id, task_id)
 
-    asyncio.run(the_life_of_a_task(AsyncTaskStore(Watching())))
+    asyncio.run(run_task_lifecycle(AsyncTaskStore(Watching())))
     assert used
     assert threading.get_ident() not in used
 
 
-def test_the_store_for_threads_over_an_async_backend(backend: StorageBackend) -> None:
+def test_a_blocking_store_over_an_async_backend(backend: StorageBackend) -> None:
     store = GenericTaskStore(backend)
     task_id = store.create("o", "tools/call").record.task_id
     assert store.cancel("o", task_id).version == 2
@@ -83,7 +84,7 @@ def test_both_stores_have_the_same_methods() -> None:
         assert getattr(GenericTaskStore, name).__doc__ == getattr(AsyncTaskStore, name).__doc__
 
 
-def test_changes_at_once_on_an_event_loop_lose_nothing() -> None:
+def test_concurrent_changes_on_an_event_loop_lose_nothing() -> None:
     async def scenario() -> None:
         store = AsyncTaskStore(AsyncMemory())
         await store.create("o", "tools/call", task_id="t")

@@ -22,10 +22,12 @@ from pmcp_storage import (
     to_sync,
 )
 from pmcp_storage.aio import loop_thread
+from support.async_memory import AsyncMemory, running_threads
+from support.records import make_record
 from support.store_support import expired
 
 
-def test_a_sync_door_does_everything(backend: StorageBackend) -> None:
+def test_a_sync_adapter_has_every_operation(backend: StorageBackend) -> None:
     record = make_record()
     assert backend.create(record) == 1
     with pytest.raises(AlreadyExistsError):
@@ -43,36 +45,36 @@ def test_a_sync_door_does_everything(backend: StorageBackend) -> None:
         backend.get("o", "t")
 
 
-def test_a_sync_door_starts_one_thread_when_it_is_used_and_ends_it() -> None:
-    before = threads()
+def test_a_sync_adapter_starts_one_thread_on_first_use_and_ends_it() -> None:
+    before = running_threads()
     wrapped = AsyncMemory()
     backend = to_sync(wrapped)
-    assert threads() == before
+    assert running_threads() == before
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: backend.create(make_record(str(number))), range(64)))
-    assert len(threads() - before) == len(wrapped.threads) == 1
+    assert len(running_threads() - before) == len(wrapped.threads) == 1
     assert len(backend.list_by_owner("o")) == 64
     backend.close()
     backend.close()
-    assert (threads(), wrapped.closed) == (before, 1)
+    assert (running_threads(), wrapped.closed) == (before, 1)
     with pytest.raises(BackendError, match="closed"):
         backend.get("o", "t")
 
 
-def test_a_sync_door_that_was_never_used_closes_its_backend() -> None:
+def test_an_unused_sync_adapter_closes_its_backend() -> None:
     wrapped = AsyncMemory()
     to_sync(wrapped).close()
     assert wrapped.closed == 1
 
 
-def test_a_sync_door_works_where_an_event_loop_is_running(backend: StorageBackend) -> None:
+def test_a_sync_adapter_works_where_an_event_loop_is_running(backend: StorageBackend) -> None:
     async def scenario() -> int:
         return backend.create(make_record())
 
     assert asyncio.run(scenario()) == 1
 
 
-def test_closing_lets_calls_under_way_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_lets_pending_calls_finish(monkeypatch: pytest.MonkeyPatch) -> None:
     wrapped = AsyncMemory()
     wrapped.memory.create(make_record())
     gate = wrapped.gate = asyncio.Event()
@@ -91,14 +93,14 @@ def test_closing_lets_calls_under_way_finish(monkeypatch: pytest.MonkeyPatch) ->
     assert wrapped.closed == 1
 
 
-def test_a_call_that_comes_too_late_is_refused() -> None:
+def test_a_call_after_close_is_refused() -> None:
     backend = to_sync(AsyncMemory())
     backend.close()
     with pytest.raises(BackendError, match="this backend is closed"):
         backend._get("o", "t")  # as one that had passed the check before
 
 
-def test_many_closing_and_calling_at_once_neither_hang_nor_leak() -> None:
+def test_concurrent_calls_and_a_close_neither_hang_nor_leak() -> None:
     for _ in range(20):
         wrapped = AsyncMemory()
         wrapped.memory.create(make_record())
@@ -118,7 +120,7 @@ def test_many_closing_and_calling_at_once_neither_hang_nor_leak() -> None:
         assert wrapped.closed == 1
 
 
-def test_an_error_while_closing_ends_the_thread_all_the_same() -> None:
+def test_the_thread_ends_even_if_close_fails() -> None:
     class Stuck(AsyncMemory):
         async def _close(self) -> None:
             raise BackendError("stuck")
@@ -130,7 +132,7 @@ def test_an_error_while_closing_ends_the_thread_all_the_same() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_forked_process_is_told_to_open_its_own(backend: StorageBackend) -> None:
+def test_a_forked_process_is_asked_to_open_a_handle_of_its_own(backend: StorageBackend) -> None:
     backend.create(make_record())
     child = os.fork()
     if child == 0:
@@ -144,7 +146,7 @@ def test_a_forked_process_is_told_to_open_its_own(backend: StorageBackend) -> No
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_only_async_backends_have_a_sync_door() -> None:
+def test_only_async_backends_can_be_adapted() -> None:
     backend: Any = InMemoryBackend()
     with pytest.raises(TypeError, match="takes an AsyncStorageBackend, not InMemoryBackend"):
         to_sync(backend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +14,13 @@ from pmcp_storage import (
     DynamoDbBackend,
 )
 from support.dynamodb_support import new_owner
+from support.records import make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-def test_from_env_asks_for_a_region(no_aws_settings: pytest.MonkeyPatch) -> None:
+def test_from_env_needs_a_region(no_aws_settings: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError, match="AWS_REGION") as error:
         DynamoDbBackend.from_env()
     assert error.value.__cause__ is not None
@@ -33,7 +35,7 @@ def test_from_env_asks_for_a_region(no_aws_settings: pytest.MonkeyPatch) -> None
     ],
 )
 def test_from_env_finds_the_region(
-    no_aws_settings: pytest.MonkeyPatch, tmp_path: Any, settings: dict[str, str], region: str
+    no_aws_settings: pytest.MonkeyPatch, tmp_path: Path, settings: dict[str, str], region: str
 ) -> None:
     (tmp_path / "config").write_text("[profile work]\nregion = eu-west-3\n")
     for name, value in settings.items():
@@ -42,7 +44,7 @@ def test_from_env_finds_the_region(
         assert backend._table.client.meta.region_name == region
 
 
-def test_from_env_says_what_is_wrong_with_the_configuration(
+def test_from_env_names_the_problem_of_the_configuration(
     no_aws_settings: pytest.MonkeyPatch,
 ) -> None:
     no_aws_settings.setenv("AWS_PROFILE", "absent")
@@ -73,8 +75,8 @@ def test_from_env_works_against_the_table_that_the_environment_names(
     assert "'named'" in repr(DynamoDbBackend.from_env("named"))
 
 
-def connections(client: DynamoDBClient) -> int:
-    """The pools of connections that a client holds; closing one empties it."""
+def connection_pools(client: DynamoDBClient) -> int:
+    """How many pools of connections a client holds: none once it is closed."""
     return len(client._endpoint.http_session._manager.pools)
 
 
@@ -86,11 +88,11 @@ def test_close_leaves_a_given_client_open(dynamodb_client: DynamoDBClient, table
     for call in (lambda: first.get("o", "t"), first.verify, first.cleanup_expired):
         with pytest.raises(BackendError, match="closed"):
             call()
-    assert connections(dynamodb_client) == 1
+    assert connection_pools(dynamodb_client) == 1
     assert second.list_by_owner(new_owner()) == []
 
 
-def test_close_ends_a_client_of_its_own(
+def test_close_closes_the_client_of_from_env(
     no_aws_settings: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, table: str
 ) -> None:
     no_aws_settings.setenv("AWS_REGION", "us-east-1")
@@ -98,9 +100,9 @@ def test_close_ends_a_client_of_its_own(
     backend = DynamoDbBackend.from_env(table)
     backend.list_by_owner(new_owner())
     client = backend._table.client
-    assert connections(client) == 1
+    assert connection_pools(client) == 1
     backend.close()
-    assert connections(client) == 0
+    assert connection_pools(client) == 0
 
 
 def test_the_backend_is_a_public_name() -> None:

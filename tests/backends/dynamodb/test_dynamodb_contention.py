@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,31 +18,37 @@ from pmcp_storage import (
     OutcomeUnknownError,
     TaskRecord,
 )
-from support.dynamodb_support import NO_RETRIES, RETRIES, new_owner, connect
+from support.dynamodb_faults import Fault, every_second, fail_before, lose_answer, then, throttle
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import NO_RETRIES, RETRIES, OpenThrough, connect, new_owner
+from support.records import make_record
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    pass
+
+
+def put_twice(backend: DynamoDbBackend, record: TaskRecord) -> None:
+    """Write over another's write, so that nothing of it is left to be seen."""
+    backend.put(record)
+    backend.put(record)
 
 
 @pytest.mark.parametrize("mode", RETRIES)
 def test_a_throttled_write_that_then_meets_another_is_a_plain_conflict(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str
 ) -> None:
     backend, record = through(RETRIES[mode]), make_record(owner_id=new_owner())
     direct.create(record)
 
-    def overtake() -> None:
-        direct.put(record)
-        direct.put(record)
-
+    overtake = partial(put_twice, direct, record)
     proxy.next(then(throttle, overtake))
     with pytest.raises(ConcurrentModificationError) as conflict:
         backend.put_if_version(record, 1)
     assert conflict.value.actual_version == 3
 
 
-def test_a_throttled_write_that_then_meets_a_delete_is_plainly_not_found(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+def test_a_throttled_write_that_then_meets_a_delete_is_not_found(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backend, record = through(), make_record(owner_id=new_owner())
     direct.create(record)
@@ -51,7 +58,7 @@ def test_a_throttled_write_that_then_meets_a_delete_is_plainly_not_found(
 
 
 def test_throttling_that_outlasts_the_retries_has_written_nothing(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backend, record = through(NO_RETRIES), make_record(owner_id=new_owner())
     proxy.always(throttle)
@@ -64,16 +71,13 @@ def test_throttling_that_outlasts_the_retries_has_written_nothing(
 
 @pytest.mark.parametrize("mode", RETRIES)
 @pytest.mark.parametrize("fault", [lose_answer, fail_before])
-def test_a_write_that_was_overtaken_after_a_lost_answer_is_unknown(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str, fault: Fault
+def test_the_outcome_of_a_write_overtaken_after_a_lost_answer_is_unknown(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str, fault: Fault
 ) -> None:
     backend, record = through(RETRIES[mode]), make_record(owner_id=new_owner())
     direct.create(record)
 
-    def overtake() -> None:
-        direct.put(record)
-        direct.put(record)
-
+    overtake = partial(put_twice, direct, record)
     proxy.next(then(fault, overtake))
     with pytest.raises(OutcomeUnknownError):
         backend.put_if_version(record, 1)
@@ -86,8 +90,8 @@ def test_a_write_that_was_overtaken_after_a_lost_answer_is_unknown(
         backend.create(record)
 
 
-def test_another_write_of_the_version_proves_that_ours_was_not_applied(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+def test_another_write_of_the_same_version_proves_that_ours_was_not_applied(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backend, record = through(), make_record(owner_id=new_owner())
     proxy.next(then(fail_before, lambda: direct.create(record)))
@@ -101,7 +105,7 @@ def test_another_write_of_the_version_proves_that_ours_was_not_applied(
 
 
 def test_a_put_whose_answer_is_lost_undoes_nothing_of_another(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backend, owner_id = through(), new_owner()
     direct.create(make_record(owner_id=owner_id))
@@ -115,18 +119,20 @@ def test_a_put_whose_answer_is_lost_undoes_nothing_of_another(
 
 @pytest.mark.parametrize("mode", RETRIES)
 def test_versions_are_exact_while_every_second_answer_is_lost(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str
 ) -> None:
     backend, owner_id = through(RETRIES[mode]), new_owner()
     proxy.plan = every_second(lose_answer)
-    assert [backend.put(make_record(owner_id=owner_id, result=n)) for n in range(12)] == list(range(1, 13))
+    assert [backend.put(make_record(owner_id=owner_id, result=n)) for n in range(12)] == list(
+        range(1, 13)
+    )
     for version in range(12, 20):
         assert backend.put_if_version(make_record(owner_id=owner_id), version) == version + 1
     assert direct.get(owner_id, "t").version == 20
 
 
-def test_contending_writers_lose_and_double_nothing_while_every_second_answer_is_lost(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+def test_contending_writers_lose_and_duplicate_nothing_while_every_second_answer_is_lost(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     owner_id = new_owner()
     direct.create(make_record(owner_id=owner_id, result=[]))
@@ -147,9 +153,9 @@ def test_contending_writers_lose_and_double_nothing_while_every_second_answer_is
 
     backends = [through() for _ in range(4)]
 
-    def work(worker: int) -> list[tuple[str, str]]:
-        backend = backends[worker]
-        return [(mark, append(backend, mark)) for mark in (f"{worker}.{n}" for n in range(5))]
+    def work(number: int) -> list[tuple[str, str]]:
+        backend = backends[number]
+        return [(mark, append(backend, mark)) for mark in (f"{number}.{n}" for n in range(5))]
 
     with ThreadPoolExecutor(4) as pool:
         ended = [end for ends in pool.map(work, range(4)) for end in ends]
@@ -157,11 +163,11 @@ def test_contending_writers_lose_and_double_nothing_while_every_second_answer_is
     found = direct.get(owner_id, "t")
     marks = found.record.result
     assert len(marks) == len(set(marks)) == found.version - 1
-    assert {mark for mark, how in ended if how == "done"} <= set(marks)
+    assert {mark for mark, outcome in ended if outcome == "done"} <= set(marks)
 
 
-def test_of_two_contenders_one_wins_also_when_both_answers_are_lost(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+def test_one_of_two_contenders_wins_even_when_both_answers_are_lost(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backends, owner_id = [through(), through()], new_owner()
     barrier = threading.Barrier(2)
@@ -183,8 +189,8 @@ def test_of_two_contenders_one_wins_also_when_both_answers_are_lost(
             assert direct.get(owner_id, task_id).version == 2
 
 
-def test_many_backends_on_one_client_note_each_attempt_once(
-    proxy: DynamoDbProxy, table: str, dynamodb_client: DynamoDBClient
+def test_backends_that_share_a_client_count_each_attempt_once(
+    proxy: DynamoDbProxy, table: str
 ) -> None:
     client = connect(proxy.endpoint)
     backends = [DynamoDbBackend(client, table) for _ in range(3)]

@@ -17,6 +17,7 @@ from pmcp_storage import (
     TaskRecord,
 )
 from support.dynamodb_support import new_owner
+from support.records import NOW, make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -118,7 +119,7 @@ def test_an_item_of_the_rust_crate_is_read_and_rewritten(
     assert item_of(changed)["status"] == {"S": "input_required"}
 
 
-def test_refusals_on_an_item_of_the_rust_crate(
+def test_writes_over_an_item_of_the_rust_crate_are_refused(
     backend: DynamoDbBackend, plant: Callable[..., None]
 ) -> None:
     owner_id = new_owner()
@@ -165,7 +166,7 @@ def test_a_malformed_item_is_corrupt_for_reads_and_refused_writes(
 
 
 @pytest.mark.parametrize("data", ["{", "[]", rust_json("another owner")])
-def test_data_that_is_no_record_of_the_key_is_corrupt(
+def test_data_that_is_not_a_record_of_the_key_is_corrupt(
     backend: DynamoDbBackend, plant: Callable[..., None], data: str
 ) -> None:
     owner_id = new_owner()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,37 +14,48 @@ from pmcp_storage import (
     BackendError,
     DynamoDbBackend,
     OutcomeUnknownError,
+    TaskRecord,
 )
-from support.dynamodb_support import NO_RETRIES, RETRIES, new_owner, connect
+from support.dynamodb_faults import (
+    Fault,
+    Request,
+    answer_html,
+    answer_invalid_utf8,
+    answer_nothing,
+    fail_after,
+    fail_before,
+    lose_answer,
+    pass_on,
+    then,
+    throttle,
+    truncate_answer,
+)
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import NO_RETRIES, RETRIES, OpenThrough, connect, new_owner
+from support.records import NOW, make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
 LOST = [lose_answer, fail_after, truncate_answer]
-
-
 UNREADABLE = [answer_html, answer_nothing, answer_invalid_utf8]
-
-
 OFF = {"off": NO_RETRIES, "legacy off": {"mode": "legacy", "max_attempts": 0}}
 
 
 @pytest.mark.parametrize("mode", RETRIES)
 @pytest.mark.parametrize("fault", LOST)
-def test_a_write_whose_answer_is_lost_meets_itself_and_succeeds(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str, fault: Fault
+def test_a_write_whose_answer_is_lost_recognizes_itself_and_succeeds(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str, fault: Fault
 ) -> None:
     backend = through(RETRIES[mode])
     owner_id = new_owner()
-    for version, write in enumerate(
-        [
-            backend.create,
-            lambda record: backend.put_if_version(record, 1),
-            backend.put,
-        ],
-        start=1,
-    ):
+    writes: list[Callable[[TaskRecord], int]] = [
+        backend.create,
+        lambda record: backend.put_if_version(record, 1),
+        backend.put,
+    ]
+    for version, write in enumerate(writes, start=1):
         record = make_record(owner_id=owner_id, result=version)
         proxy.requests.clear()
         proxy.next(fault)
@@ -55,8 +66,8 @@ def test_a_write_whose_answer_is_lost_meets_itself_and_succeeds(
 
 
 @pytest.mark.parametrize("mode", RETRIES)
-def test_nothing_proves_who_removed_what_a_repeated_delete_does_not_find(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str
+def test_the_outcome_of_a_delete_whose_answer_is_lost_is_unknown(
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str
 ) -> None:
     backend, record = through(RETRIES[mode]), make_record(owner_id=new_owner())
     direct.create(record)
@@ -72,7 +83,7 @@ def test_nothing_proves_who_removed_what_a_repeated_delete_does_not_find(
 @pytest.mark.parametrize("mode", OFF)
 @pytest.mark.parametrize("fault", LOST + UNREADABLE)
 def test_without_retries_a_lost_answer_leaves_the_outcome_unknown(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str, fault: Fault
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str, fault: Fault
 ) -> None:
     backend, owner_id = through(OFF[mode]), new_owner()
     record = make_record(owner_id=owner_id, variables={"a": "secret"})
@@ -96,7 +107,7 @@ def test_without_retries_a_lost_answer_leaves_the_outcome_unknown(
 
 @pytest.mark.parametrize("fault", UNREADABLE)
 def test_an_unreadable_answer_to_a_write_is_no_success(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, fault: Fault
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, fault: Fault
 ) -> None:
     backend, record = through(), make_record(owner_id=new_owner())
     proxy.next(fault)
@@ -108,7 +119,7 @@ def test_an_unreadable_answer_to_a_write_is_no_success(
 @pytest.mark.parametrize("mode", OFF)
 @pytest.mark.parametrize("fault", [*LOST, *UNREADABLE, fail_before, throttle])
 def test_a_failing_read_is_an_error_and_never_an_absence(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend, mode: str, fault: Fault
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend, mode: str, fault: Fault
 ) -> None:
     backend, record = through(OFF[mode]), make_record(owner_id=new_owner())
     direct.create(record)
@@ -130,14 +141,28 @@ def test_a_failing_read_is_an_error_and_never_an_absence(
     assert backend.get(record.owner_id, "t").record == record
 
 
-# In legacy mode botocore's own handler raises when it gives up.
-@pytest.mark.parametrize("retries", [{"mode": "standard"}, {"mode": "legacy", "max_attempts": 1}])
+@pytest.fixture(params=[{"mode": "standard"}, {"mode": "legacy", "max_attempts": 1}], ids=str)
+def client_of_unreachable(
+    request: pytest.FixtureRequest, unreachable: DynamoDbProxy
+) -> Iterator[DynamoDBClient]:
+    # In legacy mode botocore's own handler raises when it gives up.
+    client = connect(unreachable.endpoint, retries=request.param)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def unreachable(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
+    """A proxy that refuses connections until it runs."""
+    with closing(DynamoDbProxy(dynamodb_client.meta.endpoint_url)) as proxy:
+        yield proxy
+
+
 def test_storage_that_cannot_be_reached_has_written_nothing(
-    dynamodb_client: DynamoDBClient, table: str, retries: dict[str, Any]
+    client_of_unreachable: DynamoDBClient, table: str
 ) -> None:
-    dead = DynamoDbProxy(dynamodb_client.meta.endpoint_url)
-    client = connect(dead.endpoint, retries=retries)
-    backend, record = DynamoDbBackend(client, table), make_record(owner_id=new_owner())
+    backend = DynamoDbBackend(client_of_unreachable, table)
+    record = make_record(owner_id=new_owner())
     calls: list[Callable[[], object]] = [
         lambda: backend.create(record),
         lambda: backend.put_if_version(record, 1),
@@ -151,24 +176,30 @@ def test_storage_that_cannot_be_reached_has_written_nothing(
         with pytest.raises(BackendError, match="cannot be reached") as error:
             call()
         assert type(error.value) is BackendError
-    # It comes up between two attempts, and so does a competitor.
+
+
+def test_an_attempt_that_was_refused_a_connection_has_written_nothing(
+    unreachable: DynamoDbProxy,
+    client_of_unreachable: DynamoDBClient,
+    direct: DynamoDbBackend,
+    table: str,
+) -> None:
+    record = make_record(owner_id=new_owner())
     with ExitStack() as running:
 
         def come_up(attempts: int, **_: Any) -> None:
             if attempts == 1:
-                running.enter_context(dead.running())
-                other = DynamoDbBackend(dynamodb_client, table)
-                other.create(record)
-                other.put(record)
+                running.enter_context(unreachable.running())
+                direct.create(record)
+                direct.put(record)
 
-        client.meta.events.register("needs-retry.dynamodb.PutItem", come_up)
+        client_of_unreachable.meta.events.register("needs-retry.dynamodb.PutItem", come_up)
         with pytest.raises(AlreadyExistsError):
-            backend.create(record)
-    client.close()
+            DynamoDbBackend(client_of_unreachable, table).create(record)
 
 
 def test_storage_that_vanishes_after_applying_a_write_leaves_it_unknown(
-    proxy: DynamoDbProxy, through: Through, direct: DynamoDbBackend
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     backend, record = through(), make_record(owner_id=new_owner())
     proxy.next(then(lose_answer, proxy.vanish))
@@ -183,10 +214,10 @@ def test_storage_that_accepts_and_never_answers_leaves_a_write_unknown(
     client = connect(proxy.endpoint, retries=NO_RETRIES, read_timeout=0.05)
     backend, over = DynamoDbBackend(client, table), threading.Event()
 
-    def hangs(request: Request) -> None:
+    def hang(request: Request) -> None:
         over.wait()
 
-    proxy.always(hangs)
+    proxy.always(hang)
     with pytest.raises(OutcomeUnknownError):
         backend.create(make_record(owner_id=new_owner()))
     with pytest.raises(BackendError, match="ReadTimeoutError") as error:

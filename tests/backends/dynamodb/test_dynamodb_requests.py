@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,35 +15,28 @@ from pmcp_storage import (
     DynamoDbBackend,
     NotFoundError,
 )
-from support.dynamodb_support import new_owner, connect
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import OpenThrough, connect, new_owner
+from support.records import NOW, make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-@pytest.fixture(scope="module")
-def proxy(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
-    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as proxy:
-        yield proxy
+SECOND = timedelta(seconds=1)
 
 
-def test_the_requests_of_each_operation(
-    proxy: DynamoDbProxy, dynamodb_client: DynamoDBClient, table: str
-) -> None:
-    client = connect(proxy.endpoint)
+def test_the_requests_of_each_operation(proxy: DynamoDbProxy, through: OpenThrough) -> None:
     owner_id = new_owner()
     record, other = make_record(owner_id=owner_id), make_record("other", owner_id)
 
     def requests(call: Callable[[], object], error: type[Exception] | None = None) -> list[str]:
         proxy.requests.clear()
-        if error is None:
+        with pytest.raises(error) if error else nullcontext():
             call()
-        else:
-            with pytest.raises(error):
-                call()
         return proxy.requests.copy()
 
-    backend = DynamoDbBackend(client, table)
+    backend = through()
     assert proxy.requests == []
     assert requests(lambda: backend.get(owner_id, "t"), NotFoundError) == ["GetItem"]
     assert requests(lambda: backend.put_if_version(record, 1), NotFoundError) == ["PutItem"]
@@ -62,13 +56,10 @@ def test_the_requests_of_each_operation(
     assert requests(lambda: backend.delete(owner_id, "t")) == ["DeleteItem"]
     assert requests(backend.cleanup_expired) == []
     assert requests(backend.close) == []
-    client.close()
 
 
-def test_every_read_is_strongly_consistent(proxy: DynamoDbProxy, table: str) -> None:
-    client = connect(proxy.endpoint)
-    backend, owner_id = DynamoDbBackend(client, table), new_owner()
-    proxy.bodies.clear()
+def test_every_read_is_strongly_consistent(proxy: DynamoDbProxy, through: OpenThrough) -> None:
+    backend, owner_id = through(), new_owner()
     backend.put(make_record(owner_id=owner_id))
     backend.get(owner_id, "t")
     backend.list_by_owner(owner_id)
@@ -76,36 +67,32 @@ def test_every_read_is_strongly_consistent(proxy: DynamoDbProxy, table: str) -> 
     backend.count_by_owner(owner_id, live_at=NOW)
     reads = [body for body in proxy.bodies if "Item" not in body]
     assert [body.get("ConsistentRead") for body in reads] == [True] * 5
-    client.close()
 
 
 def test_a_listing_larger_than_a_page_of_the_storage_is_complete(
-    proxy: DynamoDbProxy, backend: DynamoDbBackend, table: str
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     owner_id = new_owner()
     written = [make_record(f"{n:02}", owner_id, result="x" * 300_000) for n in range(9)]
     for record in written:
-        backend.create(record)
-    client = connect(proxy.endpoint)
-    through = DynamoDbBackend(client, table)
-    proxy.requests.clear()
+        direct.create(record)
+    backend = through()
 
-    assert [found.record for found in through.list_by_owner(owner_id)] == written[::-1]
+    assert [found.record for found in backend.list_by_owner(owner_id)] == written[::-1]
     assert proxy.requests == ["Query"] * 3
 
-    assert [found.record for found in through.list_by_owner(owner_id, limit=6)] == written[:2:-1]
-    assert len(through.list_by_owner(owner_id, limit=6, after="06")) == 6
-    assert through.list_by_owner(owner_id, after="00") == []
+    assert [found.record for found in backend.list_by_owner(owner_id, limit=6)] == written[:2:-1]
+    assert len(backend.list_by_owner(owner_id, limit=6, after="06")) == 6
+    assert backend.list_by_owner(owner_id, after="00") == []
     proxy.requests.clear()
-    assert through.count_by_owner(owner_id) == 9
-    assert through.count_by_owner(owner_id, live_at=NOW) == 9
+    assert backend.count_by_owner(owner_id) == 9
+    assert backend.count_by_owner(owner_id, live_at=NOW) == 9
     assert proxy.requests == ["Query"] * 6
 
     proxy.requests.clear()
-    assert through.count_by_owner(owner_id, at_most=2) == 2
-    assert through.count_by_owner(owner_id, at_most=2, live_at=NOW) == 2
+    assert backend.count_by_owner(owner_id, at_most=2) == 2
+    assert backend.count_by_owner(owner_id, at_most=2, live_at=NOW) == 2
     assert proxy.requests == ["Query"] * 2
-    client.close()
 
 
 def test_a_limit_may_be_any_number(backend: DynamoDbBackend) -> None:
@@ -116,7 +103,7 @@ def test_a_limit_may_be_any_number(backend: DynamoDbBackend) -> None:
     assert backend.count_by_owner(owner_id, at_most=2**63, live_at=NOW) == 1
 
 
-def test_a_count_equals_what_listing_and_is_expired_give(
+def test_a_count_agrees_with_a_listing_and_is_expired(
     backend: DynamoDbBackend, plant: Callable[..., None]
 ) -> None:
     owner_id = new_owner()
@@ -127,7 +114,7 @@ def test_a_count_equals_what_listing_and_is_expired_give(
         record = make_record(f"rust-{n}", owner_id, expires_at=expires_at)
         floor = {"N": str((expires_at - datetime(1970, 1, 1, tzinfo=UTC)) // SECOND)}
         data = {"S": record.to_json()}
-        plant(owner_id, record.task_id, version=VERSION, data=data, expires_at=floor)
+        plant(owner_id, record.task_id, version={"N": "3"}, data=data, expires_at=floor)
     backend.create(make_record("for ever", owner_id))
     listed = [found.record for found in backend.iter_by_owner(owner_id)]
     assert backend.count_by_owner(owner_id) == len(listed)
@@ -144,35 +131,30 @@ def test_a_count_equals_what_listing_and_is_expired_give(
 
 
 def test_expired_records_do_not_cost_a_limited_count_a_request_each(
-    proxy: DynamoDbProxy, backend: DynamoDbBackend, table: str
+    proxy: DynamoDbProxy, through: OpenThrough, direct: DynamoDbBackend
 ) -> None:
     owner_id = new_owner()
     for n in range(6):
-        backend.create(make_record(str(n), owner_id, expires_at=NOW if n else None))
-    client = connect(proxy.endpoint)
-    proxy.requests.clear()
+        direct.create(make_record(str(n), owner_id, expires_at=NOW if n else None))
     live_at = NOW + 60 * SECOND
-    assert DynamoDbBackend(client, table).count_by_owner(owner_id, live_at=live_at, at_most=1) == 1
+    assert through().count_by_owner(owner_id, live_at=live_at, at_most=1) == 1
     assert proxy.requests == ["Query"] * 2
-    client.close()
 
 
-def test_counting_what_is_live_transfers_no_record_data(
-    proxy: DynamoDbProxy, backend: DynamoDbBackend, table: str
+def test_counting_unexpired_records_transfers_no_record_data(
+    dynamodb_client: DynamoDBClient, backend: DynamoDbBackend, table: str
 ) -> None:
     owner_id = new_owner()
     for n in range(5):
         expires_at = NOW + n * 60 * SECOND
         backend.create(make_record(str(n), owner_id, result="secret", expires_at=expires_at))
-    client = connect(proxy.endpoint)
     bodies: list[bytes] = []
 
-    def note(http_response: Any, **_: Any) -> None:
-        bodies.append(http_response.content)
+    def note(response: Any, **_: Any) -> None:
+        bodies.append(response[0].content)
 
-    client.meta.events.register(
-        "needs-retry.dynamodb", lambda response, **_: note(response[0]), unique_id="test"
-    )
+    client = connect(dynamodb_client.meta.endpoint_url)
+    client.meta.events.register("needs-retry.dynamodb", note, unique_id="test")
     count = DynamoDbBackend(client, table).count_by_owner
     assert count(owner_id, live_at=NOW + 90 * SECOND) == 3
     assert count(owner_id) == 5
