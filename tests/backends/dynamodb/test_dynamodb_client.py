@@ -13,7 +13,7 @@ from pmcp_storage import (
     BackendError,
     DynamoDbBackend,
 )
-from support.dynamodb_support import new_owner
+from support.dynamodb_support import connect, new_owner
 from support.records import make_record
 
 if TYPE_CHECKING:
@@ -90,6 +90,16 @@ def test_close_leaves_a_given_client_open(dynamodb_client: DynamoDBClient, table
             call()
     assert connection_pools(dynamodb_client) == 1
     assert second.list_by_owner(new_owner()) == []
+
+
+def test_close_closes_a_given_client_if_asked_to(
+    dynamodb_client: DynamoDBClient, table: str
+) -> None:
+    client = connect(dynamodb_client.meta.endpoint_url)
+    with DynamoDbBackend(client, table, close_client=True) as backend:
+        backend.list_by_owner(new_owner())
+        assert connection_pools(client) == 1
+    assert connection_pools(client) == 0
 
 
 def test_close_closes_the_client_of_from_env(
