@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -24,6 +25,17 @@ def fork(work: Callable[[], object], user: int | None = None) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def run_in_children(method: str, work: Callable[..., object], *arguments: object) -> None:
+    """Call `work` in three processes at once, which `method` (fork, spawn) starts."""
+    context: Any = multiprocessing.get_context(method)
+    children = [context.Process(target=work, args=arguments) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
 
 
 def run_python(script: str, *arguments: str) -> str:

@@ -35,7 +35,7 @@ PAGE = 3
 STANDARD = {"mode": "standard", "max_attempts": 12}
 LEGACY = {"mode": "legacy", "max_attempts": 12}
 
-# Without those that must be told what a delete did, or the version of a much later conflict: where
+# Without those that need to know what a delete did, or the version of a much later conflict: where
 # an answer is lost, nobody knows.
 ALONE = """
     GET-2 GET-3 CRE-1 PUT-1 PUT-2 PUT-3 PUT-4 PUT-5 PUT-6 CAS-1 CAS-6 CAS-7 CAS-8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pmcp_storage import (
     RedisBackend,
 )
 from support.backend_checks import increment
+from support.processes import run_in_children
 from support.records import make_record
 from support.redis_server import RedisServer
 
@@ -29,14 +29,7 @@ def test_processes_lose_no_increment(
     backend: RedisBackend, redis_server: RedisServer, prefix: str
 ) -> None:
     backend.create(make_record(variables={"n": 0}))
-    context = multiprocessing.get_context("spawn")
-    arguments = (redis_server.url, prefix, 20)
-    children = [context.Process(target=increment_in_child, args=arguments) for _ in range(3)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(60)
-        assert child.exitcode == 0
+    run_in_children("spawn", increment_in_child, redis_server.url, prefix, 20)
     found = backend.get("o", "t")
     assert (found.record.variables["n"], found.version) == (60, 61)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +14,7 @@ from pmcp_storage import (
     SqliteBackend,
 )
 from support.backend_checks import increment
-from support.processes import fork, start_python
+from support.processes import fork, run_in_children, start_python
 from support.records import make_record
 
 # Python warns of any fork in a process with threads; that it is safe here is what is tested.
@@ -32,13 +30,7 @@ def increment_in_child(path: Path, times: int) -> None:
 def test_processes_lose_no_increment(path: Path, method: str) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make_record(variables={"n": 0}))
-        context: Any = multiprocessing.get_context(method)
-        children = [context.Process(target=increment_in_child, args=(path, 10)) for _ in range(3)]
-        for child in children:
-            child.start()
-        for child in children:
-            child.join(60)
-            assert child.exitcode == 0
+        run_in_children(method, increment_in_child, path, 10)
         found = backend.get("o", "t")
     assert (found.record.variables["n"], found.version) == (30, 31)
 
@@ -87,7 +79,8 @@ def test_a_killed_writer_loses_no_acknowledged_write(path: Path) -> None:
         for _ in range(25):
             last = int(writer.stdout.readline())
         writer.kill()
-        rest = writer.communicate()[0].split()
+        rest = writer.stdout.read().split()
+        writer.communicate()
         last = int(rest[-1]) if rest else last
         with SqliteBackend(path) as backend:
             found = backend.get("o", "t")
