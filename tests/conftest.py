@@ -1,7 +1,7 @@
-"""The DynamoDB engine that the tests share: one per run, also where the run has many workers.
+"""The servers that the tests share: a DynamoDB engine for the run, and a Redis for each worker.
 
-pytest loads this file for a run of the contract, too, which needs no boto3: so nothing that needs
-it is imported before a test asks for it.
+pytest loads this file for a run of the contract, too, which needs neither boto3 nor redis: so
+nothing that needs them is imported before a test asks for it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from support import engines
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+    from support.redis_server import RedisServer
 
 _engine = ExitStack()
 
@@ -60,3 +62,12 @@ def table(dynamodb_client: DynamoDBClient) -> Iterator[str]:
     dynamodb_client.create_table(**table_definition(name))
     yield name
     dynamodb_client.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that the tests of a worker share, each with a prefix of its own."""
+    from support.redis_server import RedisServer
+
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""The guide's example is what it says: a conformant backend."""
+"""The example of docs/writing-a-backend.md is a conformant backend."""
 
 from __future__ import annotations
 

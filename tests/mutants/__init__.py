@@ -2,7 +2,7 @@
 
 A mutant is a class whose docstring begins with `breaks CAS-4:` and says what is broken and where
 storages have had that bug. It is a backend, a storage, a target or a task store, correct but for
-the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`; a class written there is found. What
+the bug. The mutants of CAS-4 are in `rules_cas/cas_4.py`; a class written there is found. What
 they are made from is in `base` (memory), `files` and `support.tcp_store` (a server); `harness`
 runs rules against them.
 """

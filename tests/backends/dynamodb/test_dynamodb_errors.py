@@ -1,4 +1,4 @@
-"""What the DynamoDB backend says when it cannot work: what is wrong, and how to make it right."""
+"""Errors of DynamoDbBackend: what is wrong, and the remedy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import pytest
@@ -22,19 +22,10 @@ from pmcp_storage import (
     TaskRecord,
 )
 from pmcp_storage.backends.dynamodb.definition import table_definition
-from support.dynamodb_support import (
-    CREATED,
-    NO_RETRIES,
-    Answer,
-    Fault,
-    Forward,
-    StandIn,
-    a_record,
-    an_owner,
-    connect,
-    failure,
-    passes,
-)
+from support.dynamodb_faults import Answer, Fault, Request, failure, pass_on
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import NO_RETRIES, OpenThrough, new_owner
+from support.records import NOW, make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,29 +34,30 @@ LIMIT = 409_600
 
 
 @pytest.fixture
-def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
-    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
-        yield running
+def unretried(through: OpenThrough) -> DynamoDbBackend:
+    """A handle through the proxy whose client tries nothing twice."""
+    return through(NO_RETRIES)
 
 
-@pytest.fixture
-def through(stand_in: StandIn, table: str) -> Iterator[DynamoDbBackend]:
-    client = connect(stand_in.endpoint, retries=NO_RETRIES)
-    yield DynamoDbBackend(client, table)
-    client.close()
+class Operation(NamedTuple):
+    """An operation that sends a request, and the action that it must be allowed."""
+
+    action: str
+    call: Callable[[], object]
 
 
-def operations(backend: DynamoDbBackend) -> dict[str, Callable[[], object]]:
-    """Every operation that sends a request, by the action that it needs to be allowed."""
-    record = a_record(an_owner(), variables={"a": "secret"}, result="secret")
+def operations(backend: DynamoDbBackend) -> dict[str, Operation]:
+    """Every operation that sends a request, by its name."""
+    record = make_record(owner_id=new_owner(), variables={"a": "secret"}, result="secret")
+    owner_id = record.owner_id
     return {
-        "GetItem": lambda: backend.get(record.owner_id, "task"),
-        "PutItem": lambda: backend.create(record),
-        "PutItem ": lambda: backend.put_if_version(record, 1),
-        "DeleteItem": lambda: backend.delete(record.owner_id, "task"),
-        "Query": lambda: backend.list_by_owner(record.owner_id),
-        "Query ": lambda: backend.count_by_owner(record.owner_id, live_at=CREATED),
-        "DescribeTable": backend.verify,
+        "get": Operation("GetItem", lambda: backend.get(owner_id, "t")),
+        "create": Operation("PutItem", lambda: backend.create(record)),
+        "put_if_version": Operation("PutItem", lambda: backend.put_if_version(record, 1)),
+        "delete": Operation("DeleteItem", lambda: backend.delete(owner_id, "t")),
+        "list_by_owner": Operation("Query", lambda: backend.list_by_owner(owner_id)),
+        "count_by_owner": Operation("Query", lambda: backend.count_by_owner(owner_id, live_at=NOW)),
+        "verify": Operation("DescribeTable", backend.verify),
     }
 
 
@@ -82,7 +74,7 @@ def message_of(call: Callable[[], object], kind: type[StorageError] = BackendErr
 
 
 @contextmanager
-def a_table(client: DynamoDBClient, **changes: Any) -> Iterator[str]:
+def other_table(client: DynamoDBClient, **changes: Any) -> Iterator[str]:
     name = f"other-{uuid.uuid4().hex}"
     client.create_table(**{**table_definition(name), **changes})
     yield name
@@ -90,15 +82,15 @@ def a_table(client: DynamoDBClient, **changes: Any) -> Iterator[str]:
 
 
 def answers(code: str, status: int = 400) -> Fault:
-    return lambda forward: failure(status, code)
+    return lambda request: failure(status, code)
 
 
 def test_a_missing_table_is_named_with_the_keys_to_create_it(
     dynamodb_client: DynamoDBClient,
 ) -> None:
     backend = DynamoDbBackend(dynamodb_client, "not-there")
-    for call in operations(backend).values():
-        message = message_of(call)
+    for operation in operations(backend).values():
+        message = message_of(operation.call)
         assert "'not-there' in us-east-1" in message
         assert dynamodb_client.meta.endpoint_url in message
         assert "does not exist" in message
@@ -106,65 +98,67 @@ def test_a_missing_table_is_named_with_the_keys_to_create_it(
         assert "SK (S)" in message
 
 
-def test_a_table_that_is_still_being_created_is_told_from_a_missing_one(
-    stand_in: StandIn, through: DynamoDbBackend
+def test_a_table_that_is_still_being_created_is_not_called_missing(
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend
 ) -> None:
-    def creating(forward: Forward) -> Answer:
-        body = forward().body.replace(b'"ACTIVE"', b'"CREATING"')
+    def creating(request: Request) -> Answer:
+        body = request().body.replace(b'"ACTIVE"', b'"CREATING"')
         return Answer(200, {}, body)
 
     missing = answers("ResourceNotFoundException")
     faults = {"DescribeTable": creating, "PutItem": missing}
-    stand_in.plan = lambda action: faults.get(action, passes)
-    assert "still being created" in message_of(lambda: through.create(a_record(an_owner())))
+    proxy.plan = lambda action: faults.get(action, pass_on)
+    assert "still being created" in message_of(
+        lambda: unretried.create(make_record(owner_id=new_owner()))
+    )
     with pytest.raises(BackendError, match="CREATING"):
-        through.verify()
+        unretried.verify()
 
 
 def test_a_table_that_cannot_be_described_is_called_missing(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend
 ) -> None:
     denied, missing = answers("AccessDeniedException"), answers("ResourceNotFoundException")
-    stand_in.plan = lambda action: denied if action == "DescribeTable" else missing
-    assert "does not exist" in message_of(lambda: through.get("owner", "task"))
+    proxy.plan = lambda action: denied if action == "DescribeTable" else missing
+    assert "does not exist" in message_of(lambda: unretried.get("owner", "t"))
 
 
-# What a table with wrong keys nevertheless does: `verify` is there to tell before it happens.
-PUT = {"PutItem", "PutItem "}
-ANY_KEYED = {*PUT, "GetItem", "DeleteItem"}
+# What works on a table with wrong keys nevertheless: `verify` is there to find them before.
+WRITES = {"create", "put_if_version"}
+KEYED = {*WRITES, "get", "delete"}
 
 
 @pytest.mark.parametrize(
-    ("keys", "found", "unnoticed"),
+    ("keys", "found", "unaffected"),
     [
         ({"id": ("HASH", "S")}, "id (HASH, S)", set()),
-        ({"PK": ("HASH", "S")}, "PK (HASH, S)", PUT),
+        ({"PK": ("HASH", "S")}, "PK (HASH, S)", WRITES),
         ({"PK": ("HASH", "S"), "SK": ("RANGE", "N")}, "PK (HASH, S), SK (RANGE, N)", set()),
-        ({"SK": ("HASH", "S"), "PK": ("RANGE", "S")}, "SK (HASH, S), PK (RANGE, S)", ANY_KEYED),
+        ({"SK": ("HASH", "S"), "PK": ("RANGE", "S")}, "SK (HASH, S), PK (RANGE, S)", KEYED),
     ],
 )
 def test_wrong_keys_are_shown_beside_the_right_ones(
     dynamodb_client: DynamoDBClient,
     keys: dict[str, tuple[str, str]],
     found: str,
-    unnoticed: set[str],
+    unaffected: set[str],
 ) -> None:
     schema = [{"AttributeName": name, "KeyType": role} for name, (role, _) in keys.items()]
     kinds = [{"AttributeName": name, "AttributeType": kind} for name, (_, kind) in keys.items()]
-    told = f"must be PK (HASH, S), SK (RANGE, S) but are {found}"
-    with a_table(dynamodb_client, KeySchema=schema, AttributeDefinitions=kinds) as name:
+    expected = f"must be PK (HASH, S), SK (RANGE, S) but are {found}"
+    with other_table(dynamodb_client, KeySchema=schema, AttributeDefinitions=kinds) as name:
         backend = DynamoDbBackend(dynamodb_client, name)
         calls = operations(backend)
-        for action in calls.keys() - {"DescribeTable"} - unnoticed:
-            assert told in message_of(calls[action])
+        for name in calls.keys() - {"verify"} - unaffected:
+            assert expected in message_of(calls[name].call)
         with pytest.raises(BackendError) as error:
             backend.verify()
-        assert told in str(error.value)
+        assert expected in str(error.value)
         assert "time to live must be enabled" in str(error.value)
 
 
-def test_verify_is_content_with_keys_and_expiry(dynamodb_client: DynamoDBClient) -> None:
-    with a_table(dynamodb_client) as name:
+def test_verify_passes_with_the_right_keys_and_expiry(dynamodb_client: DynamoDBClient) -> None:
+    with other_table(dynamodb_client) as name:
         backend = DynamoDbBackend(dynamodb_client, name)
 
         def expire_by(attribute: str, *, enabled: bool = True) -> None:
@@ -184,7 +178,7 @@ def test_verify_is_content_with_keys_and_expiry(dynamodb_client: DynamoDBClient)
         backend.verify()
 
 
-def test_missing_credentials(
+def test_missing_credentials_are_reported_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, table: str
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -195,8 +189,9 @@ def test_missing_credentials(
     client = boto3.session.Session().client(
         "dynamodb", endpoint_url=dynamodb_client.meta.endpoint_url, region_name="us-east-1"
     )
-    for call in operations(DynamoDbBackend(client, table)).values():
-        assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in message_of(call)
+    for operation in operations(DynamoDbBackend(client, table)).values():
+        message = message_of(operation.call)
+        assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in message
     client.close()
 
 
@@ -213,49 +208,51 @@ def test_missing_credentials(
         ("SomethingNewException", "SomethingNewException"),
     ],
 )
-def test_a_refusal_says_what_to_do(
-    stand_in: StandIn, through: DynamoDbBackend, table: str, code: str, remedy: str
+def test_a_refusal_names_the_remedy(
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend, table: str, code: str, remedy: str
 ) -> None:
-    stand_in.always(answers(code))
-    for action, call in operations(through).items():
-        message = message_of(call)
+    proxy.always(answers(code))
+    for operation in operations(unretried).values():
+        message = message_of(operation.call)
         assert table in message
-        assert remedy.format(action=action.strip()) in message
+        assert remedy.format(action=operation.action) in message
 
 
 def test_verify_names_the_action_that_it_may_not_take(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend
 ) -> None:
     denied = answers("AccessDeniedException")
-    stand_in.plan = lambda action: denied if action == "DescribeTimeToLive" else passes
-    assert "allow dynamodb:DescribeTimeToLive" in message_of(through.verify)
+    proxy.plan = lambda action: denied if action == "DescribeTimeToLive" else pass_on
+    assert "allow dynamodb:DescribeTimeToLive" in message_of(unretried.verify)
 
 
-def test_an_owner_at_the_limit_of_an_index_fills_the_storage(
-    stand_in: StandIn, through: DynamoDbBackend
+def test_an_owner_at_the_limit_of_an_index_raises_storage_full(
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend
 ) -> None:
-    stand_in.always(answers("ItemCollectionSizeLimitExceededException"))
-    message = message_of(lambda: through.create(a_record(an_owner())), StorageFullError)
+    proxy.always(answers("ItemCollectionSizeLimitExceededException"))
+    message = message_of(
+        lambda: unretried.create(make_record(owner_id=new_owner())), StorageFullError
+    )
     assert "10 GB" in message
 
 
 def test_an_invalid_request_of_another_kind_is_not_called_a_wrong_key(
-    stand_in: StandIn, through: DynamoDbBackend
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend
 ) -> None:
-    stand_in.plan = lambda action: answers("ValidationException") if action == "PutItem" else passes
-    message = message_of(lambda: through.create(a_record(an_owner())))
+    proxy.plan = lambda action: answers("ValidationException") if action == "PutItem" else pass_on
+    message = message_of(lambda: unretried.create(make_record(owner_id=new_owner())))
     assert "refused PutItem as invalid" in message
     assert "keys" not in message
 
 
-def of_item_size(owner_id: str, size: int, expires_at: datetime | None = None) -> TaskRecord:
+def record_of_item_size(owner_id: str, size: int, expires_at: datetime | None = None) -> TaskRecord:
     """A record whose item has that size: names and values in UTF-8, numbers as documented."""
-    empty = a_record(owner_id, result="é", expires_at=expires_at)
+    empty = make_record(owner_id=owner_id, result="é", expires_at=expires_at)
     item = {
         "PK": f"OWNER#{owner_id}",
-        "SK": "TASK#task",
+        "SK": "TASK#t",
         "owner_id": owner_id,
-        "task_id": "task",
+        "task_id": "t",
         "status": "working",
         "data": empty.to_json(),
         "write_id": "x" * 32,
@@ -266,23 +263,23 @@ def of_item_size(owner_id: str, size: int, expires_at: datetime | None = None) -
         # A byte for two digits and one more; zeros at the end do not count.
         digits = str(int(expires_at.timestamp())).rstrip("0")
         rest += len("expires_at") + len(digits) // 2 + 1
-    return a_record(owner_id, result="é" + "x" * (size - rest), expires_at=expires_at)
+    return make_record(owner_id=owner_id, result="é" + "x" * (size - rest), expires_at=expires_at)
 
 
-@pytest.mark.parametrize("expires_at", [None, CREATED, CREATED + timedelta(seconds=1)], ids=str)
-def test_the_limit_of_an_item_is_met_to_the_byte(
-    stand_in: StandIn, through: DynamoDbBackend, expires_at: datetime | None
+@pytest.mark.parametrize("expires_at", [None, NOW, NOW + timedelta(seconds=1)], ids=str)
+def test_the_limit_of_an_item_is_exact_to_the_byte(
+    proxy: DynamoDbProxy, unretried: DynamoDbBackend, expires_at: datetime | None
 ) -> None:
-    owner_id = an_owner()
-    assert through.create(of_item_size(owner_id, LIMIT, expires_at)) == 1
-    former = through.get(owner_id, "task")
+    owner_id = new_owner()
+    assert unretried.create(record_of_item_size(owner_id, LIMIT, expires_at)) == 1
+    former = unretried.get(owner_id, "t")
     for excess in (1, 2, 60):
-        for write in (through.create, through.put, lambda r: through.put_if_version(r, 1)):
+        for write in (unretried.create, unretried.put, lambda r: unretried.put_if_version(r, 1)):
             with pytest.raises(RecordTooLargeError) as error:
-                write(of_item_size(owner_id, LIMIT + excess, expires_at))
+                write(record_of_item_size(owner_id, LIMIT + excess, expires_at))
             assert (error.value.size, error.value.limit) == (LIMIT + excess, LIMIT)
-    assert through.get(owner_id, "task") == former
-    stand_in.requests.clear()
+    assert unretried.get(owner_id, "t") == former
+    proxy.requests.clear()
     with pytest.raises(RecordTooLargeError):
-        through.create(of_item_size(owner_id, 20_000_000))
-    assert stand_in.requests == []
+        unretried.create(record_of_item_size(owner_id, 20_000_000))
+    assert proxy.requests == []

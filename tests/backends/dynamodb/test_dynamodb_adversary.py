@@ -1,4 +1,4 @@
-"""The contract on a DynamoDB engine that does everything that DynamoDB may do, all the time.
+"""The contract on a DynamoDB engine that does the worst that DynamoDB may do, all the time.
 
 Reads that are not strongly consistent see nothing yet, pages are small, one request in ten is
 throttled, and one answer in ten is lost.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,17 +21,12 @@ from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_storage import StorageBackend
-from support.dynamodb_support import (
-    NO_RETRIES,
-    Answer,
-    Fault,
-    Forward,
-    StandIn,
-    throttles,
-)
+from support.dynamodb_faults import Answer, Fault, Request, throttle
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import NO_RETRIES
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    pass
 
 PAGE = 3
 
@@ -41,7 +35,7 @@ PAGE = 3
 STANDARD = {"mode": "standard", "max_attempts": 12}
 LEGACY = {"mode": "legacy", "max_attempts": 12}
 
-# Without those that must be told what a delete did, or the version of a much later conflict: where
+# Without those that need to know what a delete did, or the version of a much later conflict: where
 # an answer is lost, nobody knows.
 ALONE = """
     GET-2 GET-3 CRE-1 PUT-1 PUT-2 PUT-3 PUT-4 PUT-5 PUT-6 CAS-1 CAS-6 CAS-7 CAS-8
@@ -54,14 +48,14 @@ def adversary(seed: int) -> Fault:
     """Whatever may happen to a request, drawn from a seed."""
     random = Random(seed)
 
-    def meets(forward: Forward) -> Answer | None:
-        if forward.action in ("GetItem", "Query") and not forward.fields.get("ConsistentRead"):
+    def meets(request: Request) -> Answer | None:
+        if request.action in ("GetItem", "Query") and not request.fields.get("ConsistentRead"):
             return Answer(200, {}, json.dumps({"Items": [], "Count": 0}).encode())
         drawn = random.random()
         if drawn < 0.1:
-            return throttles(forward)
-        pages = forward.action == "Query" and forward.fields.get("Limit", PAGE) >= PAGE
-        answer = forward(Limit=PAGE) if pages else forward()
+            return throttle(request)
+        pages = request.action == "Query" and request.fields.get("Limit", PAGE) >= PAGE
+        answer = request(Limit=PAGE) if pages else request()
         return None if drawn < 0.2 else answer
 
     return meets
@@ -98,15 +92,14 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
-    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
-        running.always(adversary(seed=4))
-        yield running
+def adverse(proxy: DynamoDbProxy) -> DynamoDbProxy:
+    proxy.always(adversary(seed=4))
+    return proxy
 
 
-def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[str]:
+def violations(proxy: DynamoDbProxy, retries: dict[str, Any], rules: str) -> list[str]:
     """What the rules find of a backend behind the adversary."""
-    target = AdverseTarget(stand_in.endpoint, retries)
+    target = AdverseTarget(proxy.endpoint, retries)
     target.prepare()
     run = TargetRun(target)
     chosen = [catalogue()[rule] for rule in rules.split()]
@@ -124,13 +117,13 @@ def violations(stand_in: StandIn, retries: dict[str, Any], rules: str) -> list[s
     [(STANDARD, ALONE + TOGETHER), (LEGACY, "CON-1 CON-2 CON-3 CON-6 FLT-8")],
     ids=["standard", "legacy"],
 )
-def test_an_adversary_makes_the_backend_lose_double_and_misreport_nothing(
-    stand_in: StandIn, retries: dict[str, Any], rules: str
+def test_behind_an_adversary_nothing_is_lost_duplicated_or_misreported(
+    adverse: DynamoDbProxy, retries: dict[str, Any], rules: str
 ) -> None:
-    assert violations(stand_in, retries, rules) == []
+    assert violations(adverse, retries, rules) == []
 
 
-def test_without_retries_what_is_told_behind_an_adversary_is_linearizable(
-    stand_in: StandIn,
+def test_without_retries_the_history_behind_an_adversary_is_linearizable(
+    adverse: DynamoDbProxy,
 ) -> None:
-    assert violations(stand_in, NO_RETRIES, "CON-8") == []
+    assert violations(adverse, NO_RETRIES, "CON-8") == []
