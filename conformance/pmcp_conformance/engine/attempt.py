@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pmcp_conformance.engine.recording import outcome_text
-from pmcp_storage import (
-    BackendError,
-    OutcomeUnknownError,
-)
+from pmcp_storage import BackendError, OutcomeUnknownError
 
 Call = Callable[[], object]
 """An operation with its arguments, ready to be called."""
@@ -18,10 +15,18 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one of several calls came to."""
+    """A call and what came of it."""
 
     result: Any = None
     error: Exception | None = None
+
+    @classmethod
+    def of(cls, call: Callable[[], object]) -> Attempt:
+        """Make the call, and keep what it returns or raises."""
+        try:
+            return cls(call())
+        except Exception as error:
+            return cls(error=error)
 
     @property
     def unknown(self) -> bool:
