@@ -27,7 +27,7 @@ while os.getppid() == parent and time.monotonic() < end:
 
 
 @contextmanager
-def busy() -> Iterator[None]:
+def busy_processors() -> Iterator[None]:
     """Keep every processor of this machine busy, in processes that end with this one."""
     with ExitStack() as stack:
         for _ in range(min(os.cpu_count() or 1, _MOST)):

@@ -32,17 +32,17 @@ _LONG = 0.0002
 
 
 @contextmanager
-def preempted(trial: Trial, seed: int) -> Iterator[None]:
+def preempting(trial: Trial, seed: int) -> Iterator[None]:
     """Make races in the backend's own code likely, where nothing else makes it wait."""
     if is_fast(trial):
-        with preempted_backend(trial.backend.unrecorded, trial.seed * 1_000_000 + seed):
+        with preempting_backend(trial.backend.unrecorded, trial.seed * 1_000_000 + seed):
             yield
     else:
         yield
 
 
 @contextmanager
-def preempted_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
+def preempting_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
     """Let threads started in here, and the calling one, yield at lines of the backend's code.
 
     A tracer that is there already, such as a debugger's or a coverage tool's, is left alone, and

@@ -10,7 +10,7 @@ from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.watchdog import Watchdog, started
 
 
-def together(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
+def call_simultaneously(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
     """Let all calls begin at the same time, each in a thread; what each came to."""
     barrier = threading.Barrier(len(calls))
     attempts: list[Attempt] = [Attempt()] * len(calls)

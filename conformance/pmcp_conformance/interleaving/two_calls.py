@@ -13,7 +13,14 @@ from typing import NamedTuple
 
 from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.interleaving.backend_code import backend_files
-from pmcp_conformance.interleaving.yield_points import NOWHERE, Place, Spot, Stop, visited, walked
+from pmcp_conformance.interleaving.yield_points import (
+    NOWHERE,
+    CodePosition,
+    Pause,
+    YieldPoint,
+    pause_at,
+    walked,
+)
 from pmcp_storage import StorageBackend
 
 _LOOK = 0.0003
@@ -25,19 +32,19 @@ _ASLEEP = 3
 that the other one holds; more where the storage itself lets its callers wait."""
 
 
-class Meeting(NamedTuple):
+class Crossing(NamedTuple):
     """How two calls met."""
 
     where: str
     """Where the second came in, as `store.py:41`; "" if the first did not come that far."""
 
-    spot: Spot
+    spot: CodePosition
     """Where the first then stood."""
 
     waited: bool
     """Whether either had to wait for the other, as for a lock."""
 
-    path: list[Spot]
+    path: list[CodePosition]
     """The lines of the second one, if they were to be noted."""
 
 
@@ -45,10 +52,10 @@ def interrupted(
     backend: StorageBackend,
     call: Call,
     by: Call,
-    at: Place,
-    until: Place | None = None,
+    at: YieldPoint,
+    until: YieldPoint | None = None,
     latency: float = 0.0,
-) -> Meeting:
+) -> Crossing:
     """Run `call` to the place `at` of the backend's code, then `by` in another thread to the place
     `until` or its end, then `call` to its end, and then the rest of `by`.
 
@@ -58,11 +65,11 @@ def interrupted(
     """
     files, looks, me = backend_files(backend), looks_for(latency), threading.get_native_id()
     has_paused, goes_on = threading.Event(), threading.Event()
-    here, path, waits = Stop("", ()), list[Spot](), list[bool]()
+    here, path, waits = Pause("", ()), list[CodePosition](), list[bool]()
 
-    def pause(_: Stop) -> None:
+    def pause(_: Pause) -> None:
         has_paused.set()
-        waits.append(fell_asleep(me, goes_on.wait, looks))
+        waits.append(wait_until_blocked(me, goes_on.wait, looks))
 
     def run_second() -> None:
         try:
@@ -71,23 +78,23 @@ def interrupted(
             elif until == NOWHERE:
                 path.extend(walked(files, by))
             else:
-                visited(until, files, pause, by)
+                pause_at(until, files, pause, by)
         finally:
             has_paused.set()
 
-    def come_in(stop: Stop) -> None:
+    def come_in(stop: Pause) -> None:
         nonlocal here
         here = stop
         second.start()
-        waits.append(fell_asleep(second.native_id, has_paused.wait, looks))
+        waits.append(wait_until_blocked(second.native_id, has_paused.wait, looks))
 
     second = _Thread(run_second)
     try:
-        visited(at, files, come_in, call)
+        pause_at(at, files, come_in, call)
     finally:
         goes_on.set()
         second.finish()
-    return Meeting(*here, any(waits), path)
+    return Crossing(*here, any(waits), path)
 
 
 class _Thread(threading.Thread):
@@ -112,7 +119,9 @@ class _Thread(threading.Thread):
             raise self._error
 
 
-def fell_asleep(id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP) -> bool:
+def wait_until_blocked(
+    id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP
+) -> bool:
     """Let a thread or process have its turn until the turn's end; whether it fell asleep instead.
 
     `ended` waits for that end as many seconds as it is given; at so many looks `asleep`, the one
@@ -121,7 +130,7 @@ def fell_asleep(id: int | None, ended: Callable[[float], bool], asleep: int = _A
     for _ in range(_LOOKS + asleep):
         if ended(_LOOK):
             return False
-        asleep -= is_asleep(id)
+        asleep -= is_blocked(id)
         if not asleep:
             return True
     return False
@@ -132,7 +141,7 @@ def looks_for(latency: float) -> int:
     return _ASLEEP + round(4 * latency / _LOOK)
 
 
-def is_asleep(id: int | None) -> bool:
+def is_blocked(id: int | None) -> bool:
     """Whether a thread or process waits for something; False where the system does not tell."""
     try:
         state = Path(f"/proc/{id}/stat").read_text().rpartition(")")[2].split()

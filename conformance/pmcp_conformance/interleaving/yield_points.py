@@ -33,24 +33,24 @@ _OUTWARD = {
 Files = tuple[str, ...]
 """How the names of the files begin that hold the backend's own code."""
 
-Spot = tuple[tuple[int, int], ...]
+CodePosition = tuple[tuple[int, int], ...]
 """A function's code and instruction, for each function of the backend's that is under way."""
 
 
-class Stop(NamedTuple):
+class Pause(NamedTuple):
     """Where a call has come to a place."""
 
     where: str
     """For a reader: `store.py:41`."""
 
-    spot: Spot
+    spot: CodePosition
 
 
-Act = Callable[[Stop], object]
+Act = Callable[[Pause], object]
 """What is done at a place."""
 
 
-class Kind(Enum):
+class YieldPointKind(Enum):
     """The kinds of places, in the order in which they are tried."""
 
     LINE = "line"
@@ -58,21 +58,21 @@ class Kind(Enum):
     BENEATH = "place beneath a line"
 
 
-class Place(NamedTuple):
+class YieldPoint(NamedTuple):
     """The so-and-so-many-th place of its kind, from 1 on, that a call passes."""
 
     number: int
-    kind: Kind = Kind.LINE
+    kind: YieldPointKind = YieldPointKind.LINE
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.number}"
 
 
-NOWHERE = Place(0)
+NOWHERE = YieldPoint(0)
 """A place that no call comes to."""
 
 
-def visited(place: Place, files: Files, act: Act, call: Callable[[], object]) -> object:
+def pause_at(place: YieldPoint, files: Files, act: Act, call: Callable[[], object]) -> object:
     """Make a call, and do something once when it comes to that place; what the call returns.
 
     A place in a loop counts its first times only."""
@@ -80,14 +80,14 @@ def visited(place: Place, files: Files, act: Act, call: Callable[[], object]) ->
 
     def at(frame: FrameType, tell: Callable[[], str]) -> None:
         if number(frame) == place.number:
-            act(Stop(tell(), _spot(frame, files)))
+            act(Pause(tell(), _spot(frame, files)))
 
     return _TRACING[place.kind](call, files, at)
 
 
-def walked(files: Files, call: Callable[[], object]) -> list[Spot]:
+def walked(files: Files, call: Callable[[], object]) -> list[CodePosition]:
     """Make a call; where it stands at its first line, its second and so on."""
-    number, passed = _numbering(), list[Spot]()
+    number, passed = _numbering(), list[CodePosition]()
 
     def at(frame: FrameType, _: object) -> None:
         if number(frame):
@@ -163,7 +163,11 @@ def _beneath_lines(call: Callable[[], object], files: Files, at: At) -> object:
         sys.setprofile(None)
 
 
-_TRACING = {Kind.LINE: _at_lines, Kind.WITHIN: _within_lines, Kind.BENEATH: _beneath_lines}
+_TRACING = {
+    YieldPointKind.LINE: _at_lines,
+    YieldPointKind.WITHIN: _within_lines,
+    YieldPointKind.BENEATH: _beneath_lines,
+}
 """What makes a call under the tracer that finds the places of a kind."""
 
 
@@ -189,7 +193,7 @@ def _caller(frame: FrameType | None, files: Files) -> FrameType | None:
     return frame
 
 
-def _spot(frame: FrameType | None, files: Files) -> Spot:
+def _spot(frame: FrameType | None, files: Files) -> CodePosition:
     spot = list[tuple[int, int]]()
     while frame is not None:
         if frame.f_code.co_filename.startswith(files):

@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pmcp_conformance.engine.watchdog import Watchdog
-from pmcp_conformance.interleaving.two_calls import fell_asleep
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.two_calls import wait_until_blocked
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 
 
 class Child:
@@ -45,7 +45,7 @@ class Child:
         self.send(method, *args, **kwargs)
         return self.answer()
 
-    def dies(self, at: Place, method: str, *args: Any) -> str:
+    def kill_at(self, at: YieldPoint, method: str, *args: Any) -> str:
         """Let the child call a method, and kill itself when it comes to that place of the
         backend's code; return where it is, or "" if the call has ended before.
 
@@ -72,7 +72,7 @@ class Child:
 
     def gives_way(self) -> None:
         """Wait until a call that was sent has come to its end, or waits for another process."""
-        fell_asleep(self.pid, self._connection.poll)
+        wait_until_blocked(self.pid, self._connection.poll)
 
     def answers(self, within: float) -> Iterator[Any]:
         """What arrives within that many seconds, and what was on its way when the child died."""

@@ -12,7 +12,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pmcp_conformance.interleaving.yield_points import Place, Stop, visited
+from pmcp_conformance.interleaving.yield_points import Pause, YieldPoint, pause_at
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import (
     BackendError,
@@ -26,7 +26,7 @@ _ATTEMPTS = 1000
 """Of an increment, on average, before a process gives up: progress is another rule's business."""
 
 
-class Servant:
+class ChildLoop:
     """The life of such a process: calls until the connection ends."""
 
     def __init__(
@@ -79,11 +79,11 @@ class Servant:
             self._handle = self._target.handle()
         return self._handle
 
-    def _step(self, at: Place, dies: bool, calls: list[Any]) -> None:
+    def _step(self, at: YieldPoint, dies: bool, calls: list[Any]) -> None:
         """Make calls, and at that place of the backend's code tell where it is and die there, or
         wait until told to go on."""
 
-        def stop(here: Stop) -> None:
+        def stop(here: Pause) -> None:
             self._connection.send(here.where)
             if dies:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -92,7 +92,7 @@ class Servant:
         def call_all() -> Any:
             return [self._call(method, *args) for method, args in calls][-1]
 
-        result = attempt(partial(visited, at, self._files, stop, call_all))
+        result = attempt(partial(pause_at, at, self._files, stop, call_all))
         self._connection.send("")
         self._connection.send(result)
 

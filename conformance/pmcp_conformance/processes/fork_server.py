@@ -23,8 +23,8 @@ from pathlib import Path
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.processes.child import Child
-from pmcp_conformance.processes.child_main import Servant
-from pmcp_conformance.processes.origin import Origin
+from pmcp_conformance.processes.child_main import ChildLoop
+from pmcp_conformance.processes.origin import TargetOrigin
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend
 
@@ -43,7 +43,7 @@ class ForkServer:
     """The interpreter that forks children; started with the first child that is asked for."""
 
     def __init__(self, target: BackendTarget, handle: StorageBackend) -> None:
-        self._origin = Origin.of(target, handle)
+        self._origin = TargetOrigin.of(target, handle)
         self._folder = tempfile.TemporaryDirectory(prefix="pmcp-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -106,7 +106,7 @@ def main() -> None:
                 end_all(Path(sys.argv[1]).parent)  # the parent is gone, or done
             connection = listener.accept()
             if os.fork() == 0:
-                Servant(connection, target, origin.files).serve()
+                ChildLoop(connection, target, origin.files).serve()
             connection.close()
 
 

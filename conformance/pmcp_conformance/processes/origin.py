@@ -15,7 +15,7 @@ from pmcp_storage import StorageBackend
 
 
 @dataclass(frozen=True)
-class Origin:
+class TargetOrigin:
     """Where another process finds a target: its module's file and name, its class, its state."""
 
     module: str
@@ -29,7 +29,7 @@ class Origin:
     """Where the backend's own code is."""
 
     @classmethod
-    def of(cls, target: BackendTarget, handle: StorageBackend) -> Origin:
+    def of(cls, target: BackendTarget, handle: StorageBackend) -> TargetOrigin:
         """The origin of a target whose handles are like this one.
 
         Raises ValueError for a target that no other process could make."""

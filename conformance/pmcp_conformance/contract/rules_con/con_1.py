@@ -15,9 +15,9 @@ from pmcp_conformance.contract.rules_con.support import (
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed_halfway
-from pmcp_conformance.interleaving.load import busy
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.exploration import explore_overlaps
+from pmcp_conformance.interleaving.load import busy_processors
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_conformance.network.connections import Route
 
 _GATHERINGS = 60
@@ -49,7 +49,7 @@ def one_swap_wins(trial: Trial) -> None:
         trial.store_record(owner, key)
         return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
 
-    crossed_halfway(
+    explore_overlaps(
         trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
     )
     for number in range(ROUNDS if is_fast(trial) else 3 * ROUNDS):
@@ -67,7 +67,7 @@ def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
     """
     fill = _WIDE * ((trial.target.max_record_bytes - _REST) // len(_WIDE.encode()))
     gathered = 0
-    with Route(trial) as route, busy():
+    with Route(trial) as route, busy_processors():
         handle = route.handle().unrecorded
         for number in range(_GATHERINGS):
             key = f"gathering {number}"
@@ -75,7 +75,7 @@ def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
             records = [trial.record(owner, key, variables={"fill": fill}) for _ in range(2)]
             route.proxy.gather(len(records))
             swaps = [partial(handle.put_if_version, record, 1) for record in records]
-            check_one_winner(together(trial.watchdog, swaps))
+            check_one_winner(call_simultaneously(trial.watchdog, swaps))
             gathered += route.proxy.gathered
             if number == _ATTEMPTS and not gathered:
                 return

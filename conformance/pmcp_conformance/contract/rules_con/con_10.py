@@ -27,7 +27,7 @@ from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.preemption import preempted
+from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.processes.child_main import increment
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_storage import (
@@ -102,7 +102,7 @@ def increments_of_two_processes(trial: Trial, child: Any, owner: str) -> None:
     times = 150 if is_fast(trial) else 20
     record = trial.store_record(owner, "counter", variables={"counter": 0})
     child.send("increment", record, times)
-    with preempted(trial, 10):
+    with preempting(trial, 10):
         ours = increment(contenders(trial, 1)[0], record, times)
     theirs = child.answer()
     check_counter(trial, owner, "counter", ours[0] + theirs[0], ours[1] + theirs[1])

@@ -13,9 +13,9 @@ from pmcp_conformance.engine.attempt import Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import Pair, crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.exploration import Pair, explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     BackendError,
     StorageBackend,
@@ -56,8 +56,8 @@ def listings_during_writes(trial: Trial) -> None:
             ):
                 check_listing(stable, listing)
 
-    with preempted(trial, 11):
-        attempts = together(trial.watchdog, [write, read])
+    with preempting(trial, 11):
+        attempts = call_simultaneously(trial.watchdog, [write, read])
     raise_unexpected(attempts)
 
 
@@ -106,7 +106,7 @@ def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
         *(lambda _: (listing, write), lambda _: (write, listing)),
     ]
     for pair in pairs:
-        crossed(trial, pair, lambda _, attempts: raise_unexpected(attempts))
+        explore_crossings(trial, pair, lambda _, attempts: raise_unexpected(attempts))
 
 
 def pages(handle: StorageBackend, owner: str) -> list[Any]:

@@ -14,7 +14,7 @@ from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -49,7 +49,7 @@ def refusals_bar_nobody(trial: Trial, handle: RecordedBackend, writer: RecordedB
         (NotFoundError, partial(handle.get, owner, "absent")),
     ]
     for version, (error, call) in enumerate(refusals, start=1):
-        raise_unexpected(together(trial.watchdog, [partial(expect_raises, error, call)]))
+        raise_unexpected(call_simultaneously(trial.watchdog, [partial(expect_raises, error, call)]))
         expect_returns(version + 1, writer.put_if_version, trial.record(owner), version)
 
 

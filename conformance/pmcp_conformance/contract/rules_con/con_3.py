@@ -10,7 +10,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 
 
 @rule("CON-3")
@@ -34,8 +34,8 @@ def puts_share_out_versions(trial: Trial) -> None:
     def check_present(key: str, attempts: list[Attempt]) -> None:
         check_versions(attempts, 1, trial.backend.get(owner, f"present, {key}").version)
 
-    crossed_halfway(trial, lambda key: puts(key)[:2], check)
-    crossed_halfway(trial, overwrites, check_present)
+    explore_overlaps(trial, lambda key: puts(key)[:2], check)
+    explore_overlaps(trial, overwrites, check_present)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))

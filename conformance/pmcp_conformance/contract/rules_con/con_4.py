@@ -17,7 +17,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 from pmcp_storage import (
     AlreadyExistsError,
     StorageBackend,
@@ -36,11 +36,13 @@ def one_creation_wins(trial: Trial) -> None:
     def check(_: str, attempts: list[Attempt]) -> None:
         exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
-    crossed_halfway(trial, lambda key: creates(key)[:2], check)
+    explore_overlaps(trial, lambda key: creates(key)[:2], check)
     if is_fast(
         trial
     ):  # thus without a transport that may repeat a delete around another's creation
-        crossed_halfway(trial, partial(creation_and_recreation, trial, spread[0], spread[1]), check)
+        explore_overlaps(
+            trial, partial(creation_and_recreation, trial, spread[0], spread[1]), check
+        )
     for number in range(ROUNDS):
         calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)

@@ -9,9 +9,9 @@ from pmcp_conformance.contract.rules_con.support import look
 from pmcp_conformance.engine.attempt import Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     StorageBackend,
 )
@@ -29,7 +29,7 @@ def records_and_versions_belong_together(trial: Trial) -> None:
         return [partial(writer.put_if_version, record, 1), partial(look, reader, owner)]
 
     for one in (pair, lambda key: pair(key)[::-1]):
-        crossed(trial, one, lambda _, attempts: raise_unexpected(attempts))
+        explore_crossings(trial, one, lambda _, attempts: raise_unexpected(attempts))
     look_during_writes(trial, writer, reader)
 
 
@@ -51,6 +51,6 @@ def look_during_writes(trial: Trial, writer: StorageBackend, reader: StorageBack
         while not done:
             look(reader, owner)
 
-    with preempted(trial, 7):
-        attempts = together(trial.watchdog, [write, read, read])
+    with preempting(trial, 7):
+        attempts = call_simultaneously(trial.watchdog, [write, read, read])
     raise_unexpected(attempts)

@@ -13,9 +13,9 @@ from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.history.recorder import Client, History
-from pmcp_conformance.interleaving.exploration import crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     BackendError,
     StorageBackend,
@@ -86,9 +86,9 @@ def small_histories(trial: Trial, *steps: Step) -> None:
         same_count(handles[0], histories[key].owner_id)
         histories[key].verify(trial, "CON-8")
 
-    crossed(trial, pair, check)
+    explore_crossings(trial, pair, check)
     for number in () if is_fast(trial) else range(3):
-        check(key := f"round {number}", together(trial.watchdog, pair(key)))
+        check(key := f"round {number}", call_simultaneously(trial.watchdog, pair(key)))
 
 
 def same_count(handle: StorageBackend, owner: str) -> None:
@@ -111,8 +111,8 @@ def random_history(trial: Trial, seed: int) -> None:
         for _ in range(14):
             random_operation(client, random, keys)
 
-    with preempted(trial, seed):
-        attempts = together(
+    with preempting(trial, seed):
+        attempts = call_simultaneously(
             trial.watchdog,
             [
                 partial(live, client, Random(f"{seed} {number}"))

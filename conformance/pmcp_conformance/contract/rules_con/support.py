@@ -10,8 +10,8 @@ from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     BackendError,
     ConcurrentModificationError,
@@ -29,8 +29,8 @@ ROUNDS = 12
 
 def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
     """Let the calls race; an error that is no StorageError is a violation by itself."""
-    with preempted(trial, seed):
-        return together(trial.watchdog, calls)
+    with preempting(trial, seed):
+        return call_simultaneously(trial.watchdog, calls)
 
 
 def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attempt]:

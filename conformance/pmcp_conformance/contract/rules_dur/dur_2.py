@@ -9,8 +9,8 @@ from typing import Any
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_dur.support import LONGEST, SECONDS
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import at_each_place, told
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.crashes import (
     check_survivors,
     drawn_plan,
@@ -28,17 +28,17 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     acknowledged is there wholly or not at all.
     """
     for method in ("create", "put_if_version", "delete"):
-        at_each_place(trial, partial(survives_a_kill_at, trial, method), within=SECONDS)
+        at_each_yield_point(trial, partial(survives_a_kill_at, trial, method), within=SECONDS)
     random = Random(trial.seed)
     for number in range(ROUNDS):
         owner = trial.owner()
         plan = drawn_plan(trial, owner, random)
         heard = kill_while_writing(start_child(trial), plan, random.uniform(0, LONGEST))
-        with told(f"after the kill in round {number}"):
+        with noting_when(f"after the kill in round {number}"):
             check_survivors(trial, owner, plan, heard)
 
 
-def survives_a_kill_at(trial: Trial, method: str, at: Place) -> bool:
+def survives_a_kill_at(trial: Trial, method: str, at: YieldPoint) -> bool:
     """Kill a process at that place of an operation on a record that it has written; False if the
     operation has fewer places."""
     owner, child = trial.owner(), start_child(trial)
@@ -51,8 +51,8 @@ def survives_a_kill_at(trial: Trial, method: str, at: Place) -> bool:
     }
     (before, args), (_, last) = plan = plans[method]
     heard = [("done", 0, child.call(before, *args))]
-    died_at = child.dies(at, method, *last)
+    died_at = child.kill_at(at, method, *last)
     heard.append(("begins", 1, "killed") if died_at else ("done", 1, "acknowledged"))
-    with told(f"after a process was killed at {died_at}" if died_at else ""):
+    with noting_when(f"after a process was killed at {died_at}" if died_at else ""):
         check_survivors(trial, owner, plan, heard)
     return bool(died_at)

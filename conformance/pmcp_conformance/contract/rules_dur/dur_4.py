@@ -13,8 +13,8 @@ from pmcp_conformance.contract.rules_dur.support import LONGEST, SECONDS
 from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import at_each_place, told
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.crashes import (
     kill_while_writing,
 )
@@ -26,7 +26,7 @@ from pmcp_storage import StorageError, TaskRecord
 def opening_after_a_kill(trial: Trial) -> None:
     """The storage opens after a kill at any moment, and no stale lock stops the next process."""
     owner = trial.owner()
-    at_each_place(trial, partial(works_after_a_kill_at, trial, owner), within=SECONDS)
+    at_each_yield_point(trial, partial(works_after_a_kill_at, trial, owner), within=SECONDS)
     random = Random(trial.seed + 4)
     for number in range(6):
         records = [long_record(trial, owner) for n in range(200)]
@@ -37,10 +37,10 @@ def opening_after_a_kill(trial: Trial) -> None:
         works(trial, start_child(trial).call, owner, f"next {number}")
 
 
-def works_after_a_kill_at(trial: Trial, owner: str, at: Place) -> bool:
+def works_after_a_kill_at(trial: Trial, owner: str, at: YieldPoint) -> bool:
     """Kill a process at that place of opening and a write; False if they have fewer places."""
-    died_at = start_child(trial).dies(at, "put", long_record(trial, owner))
-    with told(f"after a process was killed at {died_at}" if died_at else ""):
+    died_at = start_child(trial).kill_at(at, "put", long_record(trial, owner))
+    with noting_when(f"after a process was killed at {died_at}" if died_at else ""):
         opened_anew_works(trial, owner, f"after {at}")
     return bool(died_at)
 

@@ -11,8 +11,8 @@ from typing import Any
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_dur.support import SECONDS
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import at_each_place, told
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.child_main import wait_until
 from pmcp_conformance.processes.crashes import (
@@ -27,7 +27,9 @@ def all_agree_after_a_kill(trial: Trial) -> None:
     """After a kill inside a delete or a cleanup get, listing and count agree."""
     random = Random(trial.seed + 5)
     ids = [f"t{n:02}" for n in range(12)]
-    at_each_place(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"), within=SECONDS)
+    at_each_yield_point(
+        trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"), within=SECONDS
+    )
     for _ in range(8):
         owner = trial.owner()
         for task_id in ids:
@@ -35,7 +37,7 @@ def all_agree_after_a_kill(trial: Trial) -> None:
         kill_inside_a_delete(start_child(trial), [("delete", (owner, t)) for t in ids], random)
         check_agreement(trial, owner, ids)
     if not trial.target.native_expiry:
-        at_each_place(
+        at_each_yield_point(
             trial,
             partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"),
             within=SECONDS,
@@ -43,7 +45,7 @@ def all_agree_after_a_kill(trial: Trial) -> None:
         agree_after_a_killed_cleanup(trial, ids, random)
 
 
-def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: Place) -> bool:
+def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: YieldPoint) -> bool:
     """Kill a process at that place of a delete or a cleanup; False if it has fewer places."""
     owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
     for task_id in ids:
@@ -51,8 +53,8 @@ def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: Place) 
     args = (owner, ids[1]) if method == "delete" else ()
     child = start_child(trial)
     child.call("count_by_owner", owner)  # whatever opening does is then done
-    died_at = child.dies(at, method, *args)
-    with told(f"after a process was killed at {died_at}" if died_at else ""):
+    died_at = child.kill_at(at, method, *args)
+    with noting_when(f"after a process was killed at {died_at}" if died_at else ""):
         check_agreement(trial, owner, ids)
     return bool(died_at)
 

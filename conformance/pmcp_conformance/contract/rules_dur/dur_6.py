@@ -14,8 +14,8 @@ from pmcp_conformance.engine.handles import fresh_token
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import at_each_place, told
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_storage import NotFoundError, TaskRecord
@@ -25,7 +25,7 @@ from pmcp_storage import NotFoundError, TaskRecord
 def simultaneous_first_opening(trial: Trial) -> None:
     """Two processes that open fresh storage at the same time both work."""
     children = [start_child(trial), start_child(trial)]
-    at_each_place(trial, partial(opened_in_between, trial, children), within=SECONDS)
+    at_each_yield_point(trial, partial(opened_in_between, trial, children), within=SECONDS)
     for number in range(10 if is_fast(trial) else 6):
         token = fresh_token(trial)
         records = [trial.record("owner", f"of {n} in round {number}") for n in (0, 1)]
@@ -40,7 +40,7 @@ def simultaneous_first_opening(trial: Trial) -> None:
             read_both(trial, child, records)
 
 
-def opened_in_between(trial: Trial, children: list[Child], at: Place) -> bool:
+def opened_in_between(trial: Trial, children: list[Child], at: YieldPoint) -> bool:
     """The second process opens fresh storage and writes while the first one has stopped at that
     place of opening it and a first look; False if the first one came to its end before."""
     token = fresh_token(trial)
@@ -49,13 +49,15 @@ def opened_in_between(trial: Trial, children: list[Child], at: Place) -> bool:
     first, second = children
     first.send("step", at, False, [("open_fresh", (token,)), look])
     stopped_at = first.stopped()
-    second.send("step", Place(0), False, [("open_fresh", (token,)), write])
+    second.send("step", YieldPoint(0), False, [("open_fresh", (token,)), write])
     second.gives_way()
     if stopped_at:
         first.go_on()
         first.stopped()
     second.stopped()
-    with told(stopped_at and f"when one process opened while another one was at {stopped_at}"):
+    with noting_when(
+        stopped_at and f"when one process opened while another one was at {stopped_at}"
+    ):
         first.answer()
         expect_returns(1, named("create", second))
         expect_returns(1, first.call, "create", records[0])

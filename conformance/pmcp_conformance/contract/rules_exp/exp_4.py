@@ -14,7 +14,7 @@ from pmcp_conformance.engine.handles import open_fresh, watched
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.exploration import explore_crossings
 
 
 @rule("EXP-4", facts=("not native_expiry",), doors=("open_fresh",))
@@ -35,7 +35,7 @@ def cleanup_counts(trial: Trial) -> None:
     # A storage that hides what has expired may say of a delete that there was nothing.
     for other, least in (("cleanup_expired", 2), ("delete", 1)):
         check = partial(check_removed, least)
-        crossed(trial, partial(both_remove, trial, fresh, other), check)
+        explore_crossings(trial, partial(both_remove, trial, fresh, other), check)
 
 
 def both_remove(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> Sequence[Call]:

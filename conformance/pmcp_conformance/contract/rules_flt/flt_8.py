@@ -11,7 +11,7 @@ from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.history.recorder import Client, History
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_conformance.network.connections import Route
 from pmcp_conformance.network.faults import Fault
 
@@ -38,7 +38,7 @@ def random_faults(trial: Trial) -> None:
     history, keys = History(trial.owner()), ["a", "b", "c"]
     with ExitStack() as stack:
         routes = [stack.enter_context(Route(trial)) for _ in range(_CLIENTS)]
-        attempts = together(
+        attempts = call_simultaneously(
             trial.watchdog,
             [
                 partial(live, trial, route, history, keys, f"{trial.seed} {number}")
