@@ -9,8 +9,8 @@ from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
     check_one_winner,
+    check_winner_stored,
     contend,
-    holds_a_winner,
 )
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
@@ -24,14 +24,11 @@ _GATHERINGS = 60
 """Pairs of swaps that arrive together: a server that falls for one in ten is then missed once in
 five hundred runs."""
 
-
-_ATTEMPTS = 5
+_GIVE_UP_AFTER = 5
 """Pairs after which a client that has not yet sent one at the same time is taken to send none."""
-
 
 _WIDE = "\U0001f600"
 """A character of four bytes, of which a server in Python makes more work than of others."""
-
 
 _REST = 1000
 """More bytes than the JSON of such a record has besides its filling."""
@@ -56,14 +53,14 @@ def one_swap_wins(trial: Trial) -> None:
         calls = swaps(f"round {number}")
         attempts = contend(trial, number, calls)
         check_one_winner(attempts)
-        holds_a_winner(trial, calls, attempts, 2)
+        check_winner_stored(trial, calls, attempts, 2)
     if all(map(trial.target.offers, ("address", "open_at"))):
         swaps_that_arrive_together(trial, owner)
 
 
 def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
-    """Pairs of swaps whose requests come to the server at the same instant, and keep it at work for
-    a while: what the threads of one client alone hardly bring about.
+    """Pairs of swaps whose requests reach the server at the same instant and keep it at work for a
+    while, which the threads of one client alone hardly bring about.
     """
     fill = _WIDE * ((trial.target.max_record_bytes - _REST) // len(_WIDE.encode()))
     gathered = 0
@@ -77,5 +74,5 @@ def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
             swaps = [partial(handle.put_if_version, record, 1) for record in records]
             check_one_winner(call_simultaneously(trial.watchdog, swaps))
             gathered += route.proxy.gathered
-            if number == _ATTEMPTS and not gathered:
+            if number == _GIVE_UP_AFTER and not gathered:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -27,10 +28,10 @@ def listings_during_writes(trial: Trial) -> None:
     """A listing during writes holds every record that is there all along, each in a state that
     existed.
     """
-    listings_crossed(trial, *twelve_records(trial))
+    cross_listings(trial, *twelve_records(trial))
     owner, stable = twelve_records(trial)
     first, second = contenders(trial, 2)
-    done: list[bool] = []
+    done = threading.Event()
 
     def write() -> None:
         random = Random(11)
@@ -45,10 +46,10 @@ def listings_during_writes(trial: Trial) -> None:
                 first.put(trial.record(owner, passing, variables={}))
                 first.delete(owner, passing)
         finally:
-            done.append(True)
+            done.set()
 
     def read() -> None:
-        while not done:
+        while not done.is_set():
             for listing in (
                 second.list_by_owner(owner, limit=100),
                 list(second.iter_by_owner(owner)),
@@ -69,9 +70,9 @@ def twelve_records(trial: Trial) -> tuple[str, list[str]]:
     return owner, stable
 
 
-def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
-    """A write, a delete or a creation comes in between at each line of a listing, and of a count,
-    and a listing at each line of a write."""
+def cross_listings(trial: Trial, owner: str, stable: list[str]) -> None:
+    """A write, a delete or a creation enters at each yield point of a listing, and of a count, and
+    a listing at each yield point of a write."""
     first, second = contenders(trial, 2)
     versions = dict.fromkeys(stable, 1)
 
@@ -126,10 +127,10 @@ def check_listing(stable: list[str], listing: list[Any]) -> None:
     there = [task_id for task_id in seen if task_id in stable]
     if there != sorted(stable, reverse=True):
         missing = sorted(set(stable) - set(there))
-        told = f"missing {missing}, in all {there}"
-        raise Violation("every record that was there all along, once, in order", told)
+        observed = f"missing {missing}, in all {there}"
+        raise Violation("every record that was there all along, once, in order", observed)
     for entry in listing:
         version = entry.record.variables.get("version", entry.version)
         if version != entry.version:
-            told = f"{entry.record.task_id} of version {version} listed with {entry.version}"
-            raise Violation("records in a state that existed", told)
+            observed = f"{entry.record.task_id} of version {version} listed with {entry.version}"
+            raise Violation("records in a state that existed", observed)

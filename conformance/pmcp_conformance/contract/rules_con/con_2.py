@@ -20,10 +20,10 @@ def increments_are_not_lost(trial: Trial) -> None:
     agree.
     """
     for number in range(3 if is_fast(trial) else 1):
-        increments_by_four(trial, 2 + number)
+        check_increments(trial, 2 + number)
 
 
-def increments_by_four(trial: Trial, seed: int) -> None:
+def check_increments(trial: Trial, seed: int) -> None:
     """Four workers, eight increments each; then counter, version and successes are compared."""
     owner = trial.owner()
     trial.store_record(owner, variables={"counter": 0})

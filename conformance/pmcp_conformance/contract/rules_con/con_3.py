@@ -42,12 +42,12 @@ def puts_share_out_versions(trial: Trial) -> None:
 
 
 def check_versions(attempts: list[Attempt], before: int, stored: int) -> None:
-    """Puts of a key at version `before` (0: absent) returned the next ones, in whatever order."""
+    """Puts of a key at version `before`, or 0 if absent, returned the next ones in any order."""
     versions = sorted(attempt.result for attempt in succeeded(attempts))
     unknown = sum(attempt.unknown for attempt in attempts)
     lines, written = explained(attempts), stored - before
     if len(set(versions)) < len(versions):
         raise Violation("each version returned once", f"versions {versions}", lines)
     if not len(versions) <= written <= len(versions) + unknown or stored < max(versions, default=0):
-        told = f"versions {versions} after {before}, stored {stored}, {unknown} outcomes unknown"
-        raise Violation("no version skipped", told, lines)
+        observed = f"versions {versions} after {before}, stored {stored}, {unknown} unknown"
+        raise Violation("no version skipped", observed, lines)

@@ -8,8 +8,8 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
+    check_exactly_one,
     contend,
-    exactly_one,
     succeeded,
 )
 from pmcp_conformance.engine.attempt import Attempt, Call
@@ -30,7 +30,7 @@ def one_deletion_wins(trial: Trial) -> None:
         return [partial(handle.delete, owner, key) for handle in spread]
 
     def check(key: str, attempts: list[Attempt]) -> None:
-        exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
+        check_exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         expect_absent(trial, owner, key)
 
     explore_overlaps(trial, lambda key: deletes(key)[:2], check)

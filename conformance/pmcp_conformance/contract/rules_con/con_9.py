@@ -23,7 +23,7 @@ def handles_see_each_other(trial: Trial) -> None:
     owner = trial.owner()
     pair = [trial.open("first"), trial.open("second")]
     record = trial.record(owner)
-    for reader in pair:  # whatever it may keep of this must not be told later
+    for reader in pair:  # whatever it may cache of this must not be returned later
         nothing_there(trial, owner, reader)
     for version in range(1, 9):
         writer, reader = pair[version % 2], pair[1 - version % 2]
