@@ -30,10 +30,10 @@ _MOST_OVERLAPS = 200
 _SECONDS = 0.4
 """For a pair's crossings, and again for its overlaps, where an operation takes milliseconds."""
 
-Pair = Callable[[str], Sequence[Call]]
+CallPair = Callable[[str], Sequence[Call]]
 """Makes two calls on the key that it is given."""
 
-Check = Callable[[str, list[Attempt]], None]
+CheckAttempts = Callable[[str, list[Attempt]], None]
 """Judges what came of the calls on a key."""
 
 
@@ -53,7 +53,7 @@ def at_each_yield_point(
                 break
 
 
-def explore_crossings(trial: Trial, pair: Pair, check: Check) -> None:
+def explore_crossings(trial: Trial, pair: CallPair, check: CheckAttempts) -> None:
     """Let the second call of a pair enter at each yield point of the first, one after the other.
 
     The pair is made for a key of its own each time. Raises what `check` raises, with the yield
@@ -64,7 +64,7 @@ def explore_crossings(trial: Trial, pair: Pair, check: Check) -> None:
     )
 
 
-def explore_overlaps(trial: Trial, pair: Pair, check: Check) -> None:
+def explore_overlaps(trial: Trial, pair: CallPair, check: CheckAttempts) -> None:
     """The same, and then let the second call also pause at each of its lines until the first one
     has ended, so that both have looked before either acts."""
     explored = _crossings_with_paths(trial, pair, check)
@@ -128,7 +128,9 @@ def _overlaps(explored: list[ExploredCrossing]) -> list[Overlap]:
     ]
 
 
-def _crossings_with_paths(trial: Trial, pair: Pair, check: Check) -> list[ExploredCrossing]:
+def _crossings_with_paths(
+    trial: Trial, pair: CallPair, check: CheckAttempts
+) -> list[ExploredCrossing]:
     files = backend_files(trial.backend.unrecorded)
     explored = list[ExploredCrossing]()
 
@@ -147,7 +149,7 @@ def _crossings_with_paths(trial: Trial, pair: Pair, check: Check) -> list[Explor
     return explored
 
 
-def _check_crossing(trial: Trial, pair: Pair, check: Check, at: YieldPoint) -> Crossing:
+def _check_crossing(trial: Trial, pair: CallPair, check: CheckAttempts, at: YieldPoint) -> Crossing:
     key = f"crossed at {at}"
     first, second = pair(key)
     crossing = cross(trial.backend.unrecorded, first, second, at, storage_latency(trial))
@@ -156,7 +158,7 @@ def _check_crossing(trial: Trial, pair: Pair, check: Check, at: YieldPoint) -> C
     return crossing
 
 
-def _check_overlap(trial: Trial, pair: Pair, check: Check, order: Overlap) -> None:
+def _check_overlap(trial: Trial, pair: CallPair, check: CheckAttempts, order: Overlap) -> None:
     key = f"crossed at {order.at} until {order.until}"
     first, second = pair(key)
     backend, latency = trial.backend.unrecorded, storage_latency(trial)

@@ -39,7 +39,7 @@ class Survivor(NamedTuple):
     version: int
 
 
-State = dict[str, Survivor]
+ExpectedState = dict[str, Survivor]
 """What the keys of a plan hold; those that are absent are not in it."""
 
 
@@ -94,7 +94,7 @@ def check_survivors(trial: Trial, owner: str, plan: Plan, reports: Sequence[Step
     check_agreement(trial, owner, keys)
     for key in keys:
         allowed = acknowledged.get(key), under_way.get(key)
-        found = stored(trial, owner, key)
+        found = find_survivor(trial, owner, key)
         if found not in allowed:
             expected = " or ".join(dict.fromkeys(map(_survivor_text, allowed)))
             steps = [f"{plan[report.step].method}: {report}" for report in reports]
@@ -109,7 +109,7 @@ def check_survivors(trial: Trial, owner: str, plan: Plan, reports: Sequence[Step
     expect(listed == written, f"a listing of {written}, which were just written", short(listed))
 
 
-def states_after(plan: Plan, reports: Sequence[StepReport]) -> tuple[State, State]:
+def states_after(plan: Plan, reports: Sequence[StepReport]) -> tuple[ExpectedState, ExpectedState]:
     """What the plan's keys hold by the steps that were acknowledged, and what they hold if the step
     that was under way was carried out as well."""
     done = [report.step for report in reports if isinstance(report, StepDone)]
@@ -121,9 +121,9 @@ def states_after(plan: Plan, reports: Sequence[StepReport]) -> tuple[State, Stat
     return replay(plan, done), replay(plan, [*done, *under_way])
 
 
-def replay(plan: Plan, steps: Iterable[int]) -> State:
+def replay(plan: Plan, steps: Iterable[int]) -> ExpectedState:
     """What the keys hold after these steps of the plan, if they were absent before."""
-    state: State = {}
+    state: ExpectedState = {}
     for step in dict.fromkeys(steps):
         if step >= len(plan):
             continue
@@ -143,7 +143,7 @@ def check_agreement(trial: Trial, owner: str, task_ids: Sequence[str]) -> None:
     """
     for _ in range(2):
         listed = listed_ids(trial, owner)
-        got = [task_id for task_id in reversed(task_ids) if stored(trial, owner, task_id)]
+        got = [task_id for task_id in reversed(task_ids) if find_survivor(trial, owner, task_id)]
         counted = trial.backend.count_by_owner(owner)
         if listed == got and counted == len(listed):
             return
@@ -151,7 +151,7 @@ def check_agreement(trial: Trial, owner: str, task_ids: Sequence[str]) -> None:
     raise Violation("get, listing and count to agree", observed)
 
 
-def stored(trial: Trial, owner: str, key: str) -> Survivor | None:
+def find_survivor(trial: Trial, owner: str, key: str) -> Survivor | None:
     """What the key holds now; None if it is absent."""
     try:
         found = trial.backend.get(owner, key)

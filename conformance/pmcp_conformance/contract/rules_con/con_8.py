@@ -23,7 +23,7 @@ from pmcp_storage import (
 )
 
 
-class Step(NamedTuple):
+class CrossedStep(NamedTuple):
     """An operation on a task, and the version that the task has before, or 0 if it is absent.
 
     A swap expects version 1.
@@ -34,8 +34,8 @@ class Step(NamedTuple):
     operation: str
 
 
-def on_one_task(version: int, first: str, second: str) -> tuple[Step, Step]:
-    return Step("a", version, first), Step("a", version, second)
+def on_one_task(version: int, first: str, second: str) -> tuple[CrossedStep, CrossedStep]:
+    return CrossedStep("a", version, first), CrossedStep("a", version, second)
 
 
 _CROSSED = [
@@ -58,10 +58,10 @@ _CROSSED = [
     on_one_task(2, "swap", "delete"),
     on_one_task(1, "create", "delete"),
     # Tasks of one owner, whose listing holds both.
-    (Step("a", 0, "create"), Step("b", 0, "create")),
-    (Step("a", 0, "put"), Step("b", 1, "delete")),
-    (Step("a", 1, "delete"), Step("b", 0, "create")),
-    (Step("a", 1, "delete"), Step("b", 1, "delete")),
+    (CrossedStep("a", 0, "create"), CrossedStep("b", 0, "create")),
+    (CrossedStep("a", 0, "put"), CrossedStep("b", 1, "delete")),
+    (CrossedStep("a", 1, "delete"), CrossedStep("b", 0, "create")),
+    (CrossedStep("a", 1, "delete"), CrossedStep("b", 1, "delete")),
 ]
 """Pairs of which the second operation enters the first."""
 
@@ -76,38 +76,50 @@ def random_histories(trial: Trial) -> None:
         check_random_history(trial, seed)
 
 
-def check_pair(trial: Trial, *steps: Step) -> None:
-    """Two operations, crossed at each yield point, and in some races where those show nothing; what
-    both clients read afterwards belongs to the history.
-    """
-    handles, histories = contenders(trial, 2), dict[str, History]()
-    before = {step.task: step.version for step in steps}
+def check_pair(trial: Trial, *steps: CrossedStep) -> None:
+    """Two operations, crossed at each yield point, and in some races where those show nothing."""
+    handles = contenders(trial, 2)
+    histories = dict[str, History]()
 
     def pair(key: str) -> Sequence[Call]:
-        histories[key] = history = History(trial.owner())
-        for task, version in before.items():
-            for _ in range(version):
-                Client(history, handles[0], trial).put(task)
-        clients = [Client(history, handle, trial) for handle in handles]
-        return [
-            partial(getattr(client, step.operation), step.task)
-            for client, step in zip(clients, steps, strict=True)
-        ]
+        histories[key] = History(trial.owner())
+        return calls_of(trial, histories[key], handles, steps)
 
     def check(key: str, attempts: list[Attempt]) -> None:
         raise_unexpected(attempts)
-        for handle in handles:
-            client = Client(histories[key], handle, trial)
-            for task in before:
-                client.get(task)
-            client.list([*before])
-        check_count(handles[0], histories[key].owner_id)
-        histories[key].verify(trial, "CON-8")
+        check_history(trial, histories[key], handles, sorted({step.task for step in steps}))
 
     explore_crossings(trial, pair, check)
     for number in () if is_fast(trial) else range(3):
         key = f"round {number}"
         check(key, call_simultaneously(trial.watchdog, pair(key)))
+
+
+def calls_of(
+    trial: Trial, history: History, handles: list[StorageBackend], steps: Sequence[CrossedStep]
+) -> Sequence[Call]:
+    """The operations, each of a client of its own, on tasks that have their versions."""
+    for task, version in {step.task: step.version for step in steps}.items():
+        for _ in range(version):
+            Client(history, handles[0], trial).put(task)
+    clients = [Client(history, handle, trial) for handle in handles]
+    return [
+        partial(getattr(client, step.operation), step.task)
+        for client, step in zip(clients, steps, strict=True)
+    ]
+
+
+def check_history(
+    trial: Trial, history: History, handles: list[StorageBackend], tasks: Sequence[str]
+) -> None:
+    """What is read afterwards through either handle belongs to the history."""
+    for handle in handles:
+        client = Client(history, handle, trial)
+        for task in tasks:
+            client.get(task)
+        client.list(tasks)
+    check_count(handles[0], history.owner_id)
+    history.verify(trial, "CON-8")
 
 
 def check_count(handle: StorageBackend, owner: str) -> None:

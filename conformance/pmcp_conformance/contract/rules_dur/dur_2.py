@@ -20,7 +20,7 @@ from pmcp_conformance.processes.crashes import (
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone
 
-ROUNDS = 14
+_ROUNDS = 14
 """A store that survives three kills in five is then missed once in a thousand runs."""
 
 
@@ -32,7 +32,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     for method in ("create", "put_if_version", "delete"):
         at_each_yield_point(trial, partial(survives_a_kill_at, trial, method), within=SECONDS)
     random = Random(trial.seed)
-    for number in range(ROUNDS):
+    for number in range(_ROUNDS):
         owner = trial.owner()
         plan = random_plan(trial, owner, random)
         reports = kill_while_writing(start_child(trial), plan, random.uniform(0, LONGEST))

@@ -20,7 +20,7 @@ from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall
 from pmcp_storage import StorageError, TaskRecord
 
-ROUNDS = 6
+_ROUNDS = 6
 
 
 @rule("DUR-4", facts=("durable", "interprocess"))
@@ -29,11 +29,11 @@ def opening_after_a_kill(trial: Trial) -> None:
     owner = trial.owner()
     at_each_yield_point(trial, partial(works_after_a_kill_at, trial, owner), within=SECONDS)
     random = Random(trial.seed + 4)
-    for number in range(ROUNDS):
+    for number in range(_ROUNDS):
         plan = [MethodCall("put", (long_record(trial, owner),)) for _ in range(200)]
         after_step = (0, 40)[number % 2]
         kill_while_writing(start_child(trial), plan, random.uniform(0, LONGEST), after_step)
-        works(trial, ChildBackend(trial, start_child(trial)), owner, f"next {number}")
+        can_write(trial, ChildBackend(trial, start_child(trial)), owner, f"next {number}")
 
 
 def works_after_a_kill_at(trial: Trial, owner: str, at: YieldPoint) -> bool:
@@ -51,11 +51,11 @@ def opened_anew_works(trial: Trial, owner: str, key: str) -> None:
     except StorageError as error:
         observed = f"raised {type(error).__name__}: {error}"
         raise Violation("the storage opens", observed) from error
-    works(trial, handle, owner, key)
+    can_write(trial, handle, owner, key)
     handle.close()
 
 
-def works(trial: Trial, handle: RecordedBackend | ChildBackend, owner: str, key: str) -> None:
+def can_write(trial: Trial, handle: RecordedBackend | ChildBackend, owner: str, key: str) -> None:
     """The handle can create a record soon, and write the one that was under way."""
     begun = time.monotonic()
     record = trial.record(owner, key)
