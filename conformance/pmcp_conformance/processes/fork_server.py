@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
@@ -89,8 +90,9 @@ class ForkServer:
             )
         origin = pickle.dumps(self._origin)
         assert process.stdin is not None
-        process.stdin.write(len(origin).to_bytes(8, "big") + origin)
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # of one that has ended already: its log says why
+            process.stdin.write(len(origin).to_bytes(8, "big") + origin)
+            process.stdin.flush()
         self._wait_for_socket(process)
         return process
 
@@ -98,8 +100,8 @@ class ForkServer:
         deadline = time.monotonic() + _START_WITHIN
         while not self._socket.exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                process.wait()
+                with process:  # closes its standard input, and waits for it
+                    process.kill()
                 log = self._log.read_text(errors="replace")[-_LOG_SHOWN:]
                 raise RuntimeError(f"a child process could not load the target:\n{log}")
             time.sleep(0.005)

@@ -27,7 +27,7 @@ _ROUNDS = 6
 def opening_after_a_kill(trial: Trial) -> None:
     """The storage opens after a kill at any moment, and no stale lock stops the next process."""
     owner = trial.owner()
-    at_each_yield_point(trial, partial(works_after_a_kill_at, trial, owner), within=SECONDS)
+    at_each_yield_point(trial, partial(writable_after_a_kill_at, trial, owner), within=SECONDS)
     random = Random(trial.seed + 4)
     for number in range(_ROUNDS):
         plan = [MethodCall("put", (long_record(trial, owner),)) for _ in range(200)]
@@ -36,15 +36,15 @@ def opening_after_a_kill(trial: Trial) -> None:
         can_write(trial, ChildBackend(trial, start_child(trial)), owner, f"next {number}")
 
 
-def works_after_a_kill_at(trial: Trial, owner: str, at: YieldPoint) -> bool:
+def writable_after_a_kill_at(trial: Trial, owner: str, at: YieldPoint) -> bool:
     """Kill a child at that yield point of opening and a write; False if they have fewer."""
     died_at = start_child(trial).kill_at(at, "put", long_record(trial, owner))
     with noting_when(killed_at(died_at)):
-        opened_anew_works(trial, owner, f"after {at}")
+        check_new_handle(trial, owner, f"after {at}")
     return bool(died_at)
 
 
-def opened_anew_works(trial: Trial, owner: str, key: str) -> None:
+def check_new_handle(trial: Trial, owner: str, key: str) -> None:
     """A handle that is opened now can write."""
     try:
         handle = trial.open(key)
