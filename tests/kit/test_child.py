@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mutants.files import FileTarget
-from mutants.harness import prepared
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.yield_points import YieldPoint
@@ -20,30 +19,31 @@ from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone
 from pmcp_storage import InMemoryBackend, NotFoundError
 from support.processes import wait_for_end
-from support.trials import trial_of
+from support.trials import run_against, trial_of
 
 
-class ThreeLines(InMemoryBackend):
+class Writing(InMemoryBackend):
     """A backend whose own code is this file."""
 
-    def three_lines(self, path: str) -> str:
-        with open(path, "a") as file:
-            file.write("done")
+    def write_twice(self, path: str) -> str:
+        with open(path, "w") as file:
+            file.write("once")
+            file.write(", twice")
         return "end"
 
     def die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class ThreeLinesTarget(FileTarget):
+class WritingTarget(FileTarget):
     """Files, under that backend."""
 
-    backend = ThreeLines
+    backend = Writing
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[TargetRun]:
-    with prepared(ThreeLinesTarget()) as run:
+    with run_against(WritingTarget()) as run:
         yield run
 
 
@@ -61,8 +61,8 @@ def child(trial: Trial) -> Child:
 
 
 def where(line: int) -> str:
-    """As reports name this line of `three_lines`."""
-    first = ThreeLines.three_lines.__code__.co_firstlineno
+    """As reports name this line of `write_twice`."""
+    first = Writing.write_twice.__code__.co_firstlineno
     return f"{Path(__file__).name}:{first + line}"
 
 
@@ -84,31 +84,31 @@ def test_answers_come_in_the_order_of_the_calls(child: Child) -> None:
 
 def test_a_child_dies_at_the_line_that_was_asked_for(child: Child, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    assert child.kill_at(YieldPoint(2), "three_lines", str(file)) == where(2)
+    assert child.kill_at(YieldPoint(3), "write_twice", str(file)) == where(3)
     wait_for_end(child.pid)
-    assert file.read_text() == ""  # opened, and not yet written
+    assert file.read_text() == ""  # nothing has closed the file, nor written what it buffers
 
 
 def test_a_child_whose_call_has_fewer_lines_lives_on(child: Child, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    assert child.kill_at(YieldPoint(9), "three_lines", str(file)) == ""
-    assert file.read_text() == "done"
+    assert child.kill_at(YieldPoint(9), "write_twice", str(file)) == ""
+    assert file.read_text() == "once, twice"
     assert child.call("count_by_owner", "owner") == 0
 
 
 def test_a_paused_child_goes_on_when_it_is_resumed(child: Child, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    calls = MethodCall("three_lines", (str(file),)), MethodCall("count_by_owner", ("owner",))
+    calls = MethodCall("write_twice", (str(file),)), MethodCall("count_by_owner", ("owner",))
     assert child.pause_at(YieldPoint(2), *calls) == where(2)
     assert file.read_text() == ""
     child.resume()
     assert child.answer() == 0
-    assert file.read_text() == "done"
+    assert file.read_text() == "once, twice"
 
 
 def test_a_child_that_is_not_paused_has_its_answer_ready(child: Child, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    assert child.pause_at(YieldPoint(9), MethodCall("three_lines", (str(file),))) == ""
+    assert child.pause_at(YieldPoint(9), MethodCall("write_twice", (str(file),))) == ""
     assert child.answer() == "end"
 
 

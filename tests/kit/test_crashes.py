@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from mutants.files import FileTarget
-from mutants.harness import prepared
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
@@ -21,18 +20,19 @@ from pmcp_conformance.processes.crashes import (
     kill_while_writing,
     random_plan,
     replay,
+    reports_until,
     states_after,
 )
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone, StepReport
 from pmcp_storage import BackendError, StorageBackend
 from support.processes import wait_for_end
-from support.trials import trial_against, trial_of
+from support.trials import run_against, trial_against, trial_of
 
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[TargetRun]:
-    with prepared(FileTarget()) as run:
+    with run_against(FileTarget()) as run:
         yield run
 
 
@@ -126,6 +126,13 @@ def test_a_child_that_is_killed_over_a_plan_had_acknowledged_what_is_stored(
     wait_for_end(child.pid)
     assert StepDone(2, "returned 1") in reports or StepBegun(2) in reports
     check_survivors(trial, owner, plan, reports)
+
+
+def test_reports_are_read_up_to_the_one_asked_for(trial: Trial, owner: str) -> None:
+    child = start_child(trial)
+    child.start_plan([MethodCall("count_by_owner", (owner,))] * 2)
+    assert reports_until(child, StepDone, 0) == [StepBegun(0), StepDone(0, "returned 0")]
+    assert reports_until(child, StepBegun, 1) == [StepBegun(1)]
 
 
 class OpenedOnlyHere(FileTarget):

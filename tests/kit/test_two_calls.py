@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -21,12 +22,13 @@ BACKEND = BackendHere()
 
 
 class Steps:
-    """Two calls of three lines, which note what they do."""
+    """Calls of four lines, which give way to other threads and note what they do."""
 
     def __init__(self) -> None:
         self.done = list[str]()
 
     def call(self, name: str) -> str:
+        time.sleep(0)
         self.done.append(f"{name}1")
         self.done.append(f"{name}2")
         return name
@@ -36,8 +38,9 @@ class Steps:
     ("at", "order"),
     [
         (1, ["b1", "b2", "a1", "a2"]),
-        (2, ["a1", "b1", "b2", "a2"]),
-        (3, ["a1", "a2", "b1", "b2"]),
+        (2, ["b1", "b2", "a1", "a2"]),
+        (3, ["a1", "b1", "b2", "a2"]),
+        (4, ["a1", "a2", "b1", "b2"]),
     ],
 )
 def test_the_second_call_enters_at_that_line_and_the_first_goes_on_after_it(
@@ -54,7 +57,7 @@ def test_the_second_call_enters_at_that_line_and_the_first_goes_on_after_it(
 
 def test_the_second_call_follows_a_first_one_that_has_fewer_lines() -> None:
     steps = Steps()
-    crossing = cross(BACKEND, partial(steps.call, "a"), partial(steps.call, "b"), YieldPoint(4))
+    crossing = cross(BACKEND, partial(steps.call, "a"), partial(steps.call, "b"), YieldPoint(5))
     assert steps.done == ["a1", "a2", "b1", "b2"]
     assert (crossing.where, crossing.second.result) == ("", "b")
 
@@ -62,7 +65,7 @@ def test_the_second_call_follows_a_first_one_that_has_fewer_lines() -> None:
 def test_the_second_call_pauses_until_the_first_has_ended() -> None:
     steps = Steps()
     calls = partial(steps.call, "a"), partial(steps.call, "b")
-    overlap(BACKEND, *calls, at=YieldPoint(2), until=YieldPoint(2))
+    overlap(BACKEND, *calls, at=YieldPoint(3), until=YieldPoint(3))
     assert steps.done == ["a1", "b1", "a2", "b2"]
 
 
@@ -80,8 +83,8 @@ class LockedSteps(Steps):
 
 def test_a_second_call_that_waits_for_a_lock_of_the_first_lets_it_go_on() -> None:
     steps = LockedSteps()
-    # The fourth line is the second one of what happens under the lock.
-    crossing = cross(BACKEND, partial(steps.call, "a"), partial(steps.call, "b"), YieldPoint(4))
+    # The fifth line is the third one of what happens under the lock.
+    crossing = cross(BACKEND, partial(steps.call, "a"), partial(steps.call, "b"), YieldPoint(5))
     assert steps.done == ["a1", "a2", "b1", "b2"]
     assert crossing.waited
 
@@ -89,7 +92,7 @@ def test_a_second_call_that_waits_for_a_lock_of_the_first_lets_it_go_on() -> Non
 def test_a_first_call_that_waits_for_a_lock_of_the_second_lets_it_go_on() -> None:
     steps = LockedSteps()
     calls = partial(steps.call, "a"), partial(steps.call, "b")
-    crossing = overlap(BACKEND, *calls, at=YieldPoint(1), until=YieldPoint(4))
+    crossing = overlap(BACKEND, *calls, at=YieldPoint(1), until=YieldPoint(5))
     assert steps.done == ["b1", "b2", "a1", "a2"]
     assert crossing.waited
 

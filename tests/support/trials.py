@@ -1,21 +1,25 @@
-"""A trial for the tests of what rules are made of."""
+"""Runs and trials for the tests of what rules are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mutants.harness import prepared
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 
 
 @contextmanager
-def trial_against(target: BackendTarget) -> Iterator[Trial]:
-    """A trial of no rule against a target, which is prepared before and disposed of afterwards."""
-    with prepared(target) as run, trial_of(run) as trial:
-        yield trial
+def run_against(target: BackendTarget) -> Iterator[TargetRun]:
+    """A run against a target that is prepared before and disposed of afterwards."""
+    target.prepare()
+    run = TargetRun(target)
+    try:
+        yield run
+    finally:
+        run.close()
+        target.dispose()
 
 
 @contextmanager
@@ -26,3 +30,10 @@ def trial_of(run: TargetRun) -> Iterator[Trial]:
         yield trial
     finally:
         trial.end(passed=True)
+
+
+@contextmanager
+def trial_against(target: BackendTarget) -> Iterator[Trial]:
+    """The only trial of a run."""
+    with run_against(target) as run, trial_of(run) as trial:
+        yield trial
