@@ -1,14 +1,17 @@
-"""Other processes for tests: forked ones, and scripts in a Python of their own."""
+"""Other processes for tests: forked ones, scripts in a Python of their own, and their end."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+
+_ENDED_WITHIN = 30.0
 
 
 def fork(work: Callable[[], object], user: int | None = None) -> int:
@@ -55,3 +58,16 @@ def start_python(script: str, *arguments: str, **options: Any) -> subprocess.Pop
         stdout=subprocess.PIPE,
         **options,
     )
+
+
+def wait_for_end(pid: int) -> None:
+    """Return as soon as the process has ended; fails if it goes on for half a minute."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ready, _, _ = select.select([descriptor], [], [], _ENDED_WITHIN)
+    finally:
+        os.close(descriptor)
+    assert ready, f"process {pid} goes on"

@@ -21,7 +21,7 @@ from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST
 from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
@@ -91,7 +91,7 @@ def use_a_handle(trial: Trial) -> None:
     """Open a handle, use it in some threads, and close it when those have ended."""
     handle = watched(trial, trial.target.handle())
     users = [partial(use_everything, trial, handle, trial.owner()) for _ in range(3)]
-    attempts = together(trial.watchdog, users)
+    attempts = call_simultaneously(trial.watchdog, users)
     handle.close()
     raise_unexpected(attempts)
 

@@ -72,7 +72,7 @@ class SwappersBackOff(Intending):
 
 
 class HastyServer(TcpServer):
-    """A server whose requests meet each other: whoever waits for the disk lets others go on."""
+    """A server that interleaves requests: one that waits for the disk lets others go on."""
 
     def answer(self, request: Message) -> Message:
         answer: Message = getattr(self, f"do_{request.pop('do')}")(**request)
@@ -89,7 +89,7 @@ class HastyServer(TcpServer):
 
 
 class ServerLooksThenWrites(TcpTarget):
-    """breaks CON-1: the server itself compares, and writes some time later, as simulators of cloud
+    """breaks CON-1: the server itself compares and writes in two steps, as some simulators of cloud
     services do.
     """
 

@@ -12,7 +12,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
 from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.exploration import explore_crossings
 
 
 @rule("EXP-10", facts=("not native_expiry",))
@@ -33,8 +33,8 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         expect(there, "the refreshed record to stay", "gone, though put was acknowledged")
         trial.backend.delete(owner, key)
 
-    crossed(trial, pair, check)
-    crossed(
+    explore_crossings(trial, pair, check)
+    explore_crossings(
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )
 

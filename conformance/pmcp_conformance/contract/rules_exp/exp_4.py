@@ -15,7 +15,7 @@ from pmcp_conformance.engine.handles import open_fresh, watched
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.exploration import explore_crossings
 
 
 @rule("EXP-4", facts=("not native_expiry",), back_doors=("open_fresh",))
@@ -36,7 +36,7 @@ def cleanup_counts(trial: Trial) -> None:
     # A storage that hides what has expired may say that a delete found nothing.
     for other, least in (("cleanup_expired", 2), ("delete", 1)):
         check = partial(expect_counted_once, least)
-        crossed(trial, partial(cleanup_and_rival, trial, fresh, other), check)
+        explore_crossings(trial, partial(cleanup_and_rival, trial, fresh, other), check)
 
 
 def cleanup_and_rival(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> Sequence[Call]:

@@ -11,7 +11,7 @@ from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.history.recorder import Client, History
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
 from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
@@ -45,7 +45,7 @@ def random_faults(trial: Trial) -> None:
     history, keys = History(trial.owner()), ["a", "b", "c"]
     with ExitStack() as stack:
         connections = [stack.enter_context(FaultyConnection(trial)) for _ in range(_CLIENTS)]
-        attempts = together(
+        attempts = call_simultaneously(
             trial.watchdog,
             [
                 partial(run_client, trial, connection, history, keys, f"{trial.seed} {number}")

@@ -13,7 +13,7 @@ from pmcp_conformance.contract.rules_store.support import INPUT, seed_task
 from pmcp_conformance.engine.attempt import Attempt, explained
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     InvalidTransitionError,
     TaskConflictError,
@@ -47,7 +47,9 @@ def nothing_is_lost(trial: Trial) -> None:
         partial(store.cancel, owner, "task"),
     ]
     hold_first_reads(bench)
-    attempts = together(trial.watchdog, [partial(retry_conflicts, change) for change in changes])
+    attempts = call_simultaneously(
+        trial.watchdog, [partial(retry_conflicts, change) for change in changes]
+    )
     bench.backend.after_get = None
     found = store.get(owner, "task")
     expect_all_kept(names, attempts, found)

@@ -1,4 +1,4 @@
-"""Where another process finds a target."""
+"""How a target is made anew in another process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from pmcp_conformance.interleaving.backend_code import backend_files
@@ -15,24 +16,34 @@ from pmcp_storage import StorageBackend
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where another process finds a target: its module's file and name, its class, its state."""
+class TargetOrigin:
+    """Where a target comes from, so that another process can load it: it must survive pickle."""
 
     module: str
     file: str
-    kind: str
+    """The module's, for a module such as a conftest that cannot be imported by its name."""
+
+    qualname: str
+    """The target's class, within the module."""
+
     state: Any
-    path: list[str]
-    libraries: str
+    """The target's attributes, as pickle would take them."""
+
+    search_path: list[str]
+    """This process's `sys.path`."""
+
+    backend_module: str
     """The module of the handle's class; importing it once saves every child the time."""
-    files: tuple[str, ...]
+
+    backend_files: tuple[str, ...]
     """Where the backend's own code is."""
 
     @classmethod
-    def of(cls, target: BackendTarget, handle: StorageBackend) -> Origin:
+    def of(cls, target: BackendTarget, handle: StorageBackend) -> TargetOrigin:
         """The origin of a target whose handles are like this one.
 
-        Raises ValueError for a target that no other process could make."""
+        Raises ValueError for a target that no other process could make.
+        """
         kind = type(target)
         file = getattr(sys.modules[kind.__module__], "__file__", None)
         if file is None or "<locals>" in kind.__qualname__:
@@ -40,23 +51,32 @@ class Origin:
                 f"{kind.__qualname__} must stand at the top level of a file, so that another "
                 "process can load it"
             )
-        state, libraries = target.__getstate__(), type(handle).__module__
-        path, files = list(sys.path), backend_files(handle)
-        return cls(kind.__module__, file, kind.__qualname__, state, path, libraries, files)
+        return cls(
+            kind.__module__,
+            file,
+            kind.__qualname__,
+            target.__getstate__(),
+            list(sys.path),
+            type(handle).__module__,
+            backend_files(handle),
+        )
 
-    def target(self) -> BackendTarget:
-        """The target, made anew in this process."""
-        sys.path[:] = self.path
+    def load(self) -> BackendTarget:
+        """The target, made anew in this process, whose `sys.path` is replaced.
+
+        Raises what importing the target's module raises.
+        """
+        sys.path[:] = self.search_path
         with suppress(ImportError):
-            import_module(self.libraries)
-        kind: Any = self._loaded()
-        for name in self.kind.split("."):
+            import_module(self.backend_module)
+        kind: Any = self._loaded_module()
+        for name in self.qualname.split("."):
             kind = getattr(kind, name)
         target: BackendTarget = kind.__new__(kind)
         vars(target).update(self.state or {})
         return target
 
-    def _loaded(self) -> Any:
+    def _loaded_module(self) -> ModuleType:
         with suppress(ImportError):
             module = import_module(self.module)
             if getattr(module, "__file__", None) == self.file:
