@@ -195,7 +195,7 @@ def test_paths_run_the_users_tests_with_our_fixtures(pytester: pytest.Pytester) 
     project(pytester)
     path = pytester.makepyfile(
         """
-        from pmcp_conformance.engine.expectations import expect_stored
+        from pmcp_conformance.expectations import expect_stored
 
         def test_mine(pmcp_target, pmcp_trial):
             owner = pmcp_trial.owner()

@@ -6,7 +6,9 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import full_fields
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_entry,
     expect_listed,
@@ -16,9 +18,7 @@ from pmcp_conformance.engine.expectations import (
     expect_stored_expiry,
     expect_unchanged,
     listed_entry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import ConcurrentModificationError, NotFoundError, TaskRecord
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_listed,
     expect_raises,
@@ -13,9 +15,7 @@ from pmcp_conformance.engine.expectations import (
     expect_stored,
     expect_stored_expiry,
     expect_unchanged,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import AlreadyExistsError, TaskRecord
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_listed,
     expect_returns,
     expect_stored,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
 
 

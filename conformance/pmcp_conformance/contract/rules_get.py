@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation, premise
+from pmcp_conformance.expectations import (
     expect,
     expect_entry,
     expect_listed,
@@ -12,10 +14,7 @@ from pmcp_conformance.engine.expectations import (
     expect_stored,
     expect_stored_expiry,
     listed_entry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import ConcurrentModificationError, NotFoundError, VersionedRecord
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import full_fields, successive_writes
-from pmcp_conformance.engine.expectations import expect, expect_listed, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_listed, expect_stored
 from pmcp_storage import StorageError, TaskRecord
 
 

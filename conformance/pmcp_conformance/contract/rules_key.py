@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import expect_listed, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_listed, expect_returns, expect_stored
 from pmcp_conformance.generators import corpus
 from pmcp_conformance.generators.corpus import Sample
 from pmcp_storage import StorageError, TaskRecord

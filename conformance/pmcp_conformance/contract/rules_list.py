@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect,
     expect_entry,
     expect_listed,
     expect_raises,
     expect_returns,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
 from pmcp_storage import TaskRecord, TaskStatus
 from pmcp_storage.backend import PAGE

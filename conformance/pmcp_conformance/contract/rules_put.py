@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import full_fields
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect,
     expect_absent,
     expect_listed,
     expect_returns,
     expect_stored,
     expect_stored_expiry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 
 
 @rule("PUT-1")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import raise_unexpected
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST

@@ -8,7 +8,8 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import full_fields, successive_writes
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import (
     expect,
     expect_absent,
     expect_listed,
@@ -16,7 +17,6 @@ from pmcp_conformance.engine.expectations import (
     expect_returns,
     expect_stored,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
 from pmcp_storage import RecordTooLargeError, Task, TaskRecord, TaskStatus
 

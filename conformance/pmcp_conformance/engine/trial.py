@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from pmcp_conformance.engine.cleanup import Cleanup
-from pmcp_conformance.engine.expectations import expect, premise
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.violation import Violation, premise
 from pmcp_conformance.engine.watchdog import Watchdog, close_quietly
 from pmcp_storage import StorageBackend, Task, TaskRecord, TaskStatus
 
@@ -87,7 +87,8 @@ class Trial:
         record = self.record(owner_id, task_id, **changes)
         with premise("CRE-1"):
             version = self.backend.create(record)
-            expect(version == 1, "create returns 1", f"it returned {version!r}")
+            if version != 1:
+                raise Violation("create returns 1", f"it returned {version!r}")
         return record
 
     def store_record_at(self, version: int, owner_id: str, task_id: str = "task") -> TaskRecord:
@@ -97,7 +98,8 @@ class Trial:
             record = self.record(owner_id, task_id)
             with premise("PUT-2"):
                 found = self.backend.put(record)
-                expect(found == reached, f"put returns {reached}", f"it returned {found!r}")
+                if found != reached:
+                    raise Violation(f"put returns {reached}", f"it returned {found!r}")
         return record
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pmcp_storage import StorageError, TaskError
 
 
 class Violation(Exception):  # noqa: N818 - a finding, not an error of the kit
@@ -28,3 +31,15 @@ class Blocked(Exception):  # noqa: N818 - likewise
         super().__init__(rule_id, cause)
         self.rule_id = rule_id
         self.cause = cause
+
+
+@contextmanager
+def premise(rule_id: str) -> Iterator[None]:
+    """What fails in here is for that other rule to judge: the rule at hand is then blocked by it.
+
+    Raises Blocked for a Violation, a StorageError or a TaskError.
+    """
+    try:
+        yield
+    except (Violation, StorageError, TaskError) as error:
+        raise Blocked(rule_id, error) from error

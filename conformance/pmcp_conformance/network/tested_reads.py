@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.expectations import premise
 from pmcp_conformance.engine.recording import RecordedBackend, outcome_text
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.network.tested_operations import HandleCall, Maker, Probe, Read
 from pmcp_storage import VersionedRecord
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.expectations import expect_returns, premise
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect_returns
 from pmcp_conformance.network.tested_operations import (
     HandleCall,
     Probe,

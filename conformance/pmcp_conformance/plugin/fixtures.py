@@ -1,6 +1,6 @@
 """The fixtures for an author's own tests: a target, and a trial like that of a rule.
 
-from pmcp_conformance.engine.expectations import expect_stored
+from pmcp_conformance.expectations import (expect_stored)
 
 def test_mine(pmcp_trial):
     record = pmcp_trial.store_record(pmcp_trial.owner())

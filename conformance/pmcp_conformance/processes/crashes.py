@@ -7,9 +7,9 @@ from random import Random
 from typing import NamedTuple
 
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect, listed_ids
 from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.messages import (
     MethodCall,

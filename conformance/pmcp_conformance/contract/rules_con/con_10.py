@@ -7,7 +7,11 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import ROUNDS, check_counter, check_one_winner
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.handles import watched
+from pmcp_conformance.engine.pacing import is_fast
+from pmcp_conformance.engine.recording import RecordedBackend, outcome_text
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import (
     expect,
     expect_absent,
     expect_entry,
@@ -15,10 +19,6 @@ from pmcp_conformance.engine.expectations import (
     expect_returns,
     expect_stored,
 )
-from pmcp_conformance.engine.handles import watched
-from pmcp_conformance.engine.pacing import is_fast
-from pmcp_conformance.engine.recording import RecordedBackend, outcome_text
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.interleaving.simultaneous import common_start, spin_until
 from pmcp_conformance.processes.child import Child

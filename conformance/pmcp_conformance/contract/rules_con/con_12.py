@@ -9,11 +9,11 @@ from itertools import product
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import CONTENDERS, Incrementer, contend
 from pmcp_conformance.engine.attempt import raise_unexpected
-from pmcp_conformance.engine.expectations import expect, expect_raises, expect_returns
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_raises, expect_returns
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     AlreadyExistsError,

@@ -13,9 +13,9 @@ from pmcp_conformance.contract.rules_con.support import (
     succeeded,
 )
 from pmcp_conformance.engine.attempt import Attempt, Call
-from pmcp_conformance.engine.expectations import expect_absent
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_absent
 from pmcp_conformance.interleaving.exploration import explore_overlaps
 
 

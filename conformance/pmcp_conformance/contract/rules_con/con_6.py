@@ -8,10 +8,10 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import ROUNDS, contend, succeeded
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
-from pmcp_conformance.engine.expectations import expect_absent, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_absent, listed_ids
 from pmcp_conformance.interleaving.exploration import explore_overlaps
 from pmcp_storage import (
     NotFoundError,

@@ -7,9 +7,9 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import Call, raise_unexpected
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_conformance.interleaving.exploration import explore_crossings
 from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import (
     expect_entry,
     expect_raises,
     expect_returns,
     expect_stored,
     listed_entry,
 )
-from pmcp_conformance.engine.recording import RecordedBackend
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     NotFoundError,
 )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
-from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (

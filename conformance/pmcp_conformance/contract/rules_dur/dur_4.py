@@ -8,10 +8,10 @@ from random import Random
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_dur.support import LONGEST, SECONDS, killed_at
-from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
 from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child_backend import ChildBackend

@@ -8,11 +8,11 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_dur.support import SECONDS
-from pmcp_conformance.engine.expectations import expect_entry, expect_returns
 from pmcp_conformance.engine.handles import fresh_token
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_entry, expect_returns
 from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
 from pmcp_conformance.interleaving.simultaneous import common_start
 from pmcp_conformance.interleaving.yield_points import YieldPoint

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import error_of, every_operation, failing_calls
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_conformance.network.faulty_connection import FaultyConnection
 from pmcp_storage import BackendError, StorageError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import expect_corrupt
-from pmcp_conformance.engine.expectations import expect_returns
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_returns
 
 
 @rule("ERR-10", back_doors=("plant",))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation
-from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import BackendError
 
 

@@ -15,8 +15,8 @@ from pmcp_conformance.contract.rules_err.support import (
     errors_on_misconfigured_storage,
     failing_calls,
 )
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_conformance.network.faults.base import Fault
 from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
 from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import error_of, failing_calls
-from pmcp_conformance.engine.expectations import (
-    expect_listed,
-    expect_returns,
-    expect_stored,
-    premise,
-)
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect_listed, expect_returns, expect_stored
 
 
 @rule("ERR-6")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation
-from pmcp_conformance.engine.expectations import expect_raises, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_raises, expect_returns, expect_stored
 from pmcp_storage import BackendError
 
 

@@ -15,9 +15,9 @@ from pmcp_conformance.contract.rules_err.support import (
     failing_calls,
 )
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect
 from pmcp_storage import StorageError
 
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Violation
+from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import CorruptRecordError
 
 SECRET = "hidden-5f1d7c"

@@ -9,9 +9,9 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
-from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, listed_ids
 from pmcp_conformance.interleaving.exploration import explore_crossings
 
 

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_returns,
     expect_stored,
     expect_stored_expiry,
-    premise,
 )
-from pmcp_conformance.engine.recording import RecordedBackend
-from pmcp_conformance.engine.trial import Trial
 
 
 @rule("EXP-13")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import expect_visible
-from pmcp_conformance.engine.expectations import premise
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
 
 
 @rule("EXP-2")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import store_expired
-from pmcp_conformance.engine.expectations import expect_absent, expect_listed, expect_returns
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_absent, expect_listed, expect_returns
 
 
 @rule("EXP-3", facts=("not native_expiry",))

@@ -10,11 +10,11 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
-from pmcp_conformance.engine.expectations import expect_returns, premise
 from pmcp_conformance.engine.handles import open_fresh, watched
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.engine.violation import Violation, premise
+from pmcp_conformance.expectations import expect_returns
 from pmcp_conformance.interleaving.exploration import explore_crossings
 
 

@@ -7,14 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past, store_expired
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import (
-    expect,
-    expect_returns,
-    expect_stored,
-    listed_ids,
-    premise,
-)
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored, listed_ids
 
 
 @rule("EXP-5")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import HOUR, successive_writes
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_storage import TaskRecord
 
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import expect_visible, past, still_ahead
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import expect, expect_stored_expiry, listed_ids
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_stored_expiry, listed_ids
 from pmcp_storage import NotFoundError, TaskRecord
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_storage import ConcurrentModificationError, NotFoundError
 
 Look = Callable[[str], bool]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import expect_visible
-from pmcp_conformance.engine.expectations import expect_returns
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_returns
 
 
 @rule("EXP-9")

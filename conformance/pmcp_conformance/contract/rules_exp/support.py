@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import expect_entry, expect_stored, listed_entry
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_entry, expect_stored, listed_entry
 from pmcp_storage import TaskRecord
 
 _MOMENT = timedelta(milliseconds=1)

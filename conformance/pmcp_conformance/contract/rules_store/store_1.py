@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import WORKING, expect_requests, expect_same
-from pmcp_conformance.engine.expectations import expect, expect_entry, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_entry, expect_stored
 
 
 @rule("STORE-1")

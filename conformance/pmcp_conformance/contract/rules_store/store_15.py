@@ -8,8 +8,8 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import CHANGES, seed_task
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 
 
 @rule("STORE-15")

@@ -12,8 +12,8 @@ from pmcp_conformance.contract.rules_store.support import (
     seed_expired_task,
     seed_task,
 )
-from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_raises, expect_stored
 from pmcp_storage import GenericTaskStore, TaskError, TaskNotFoundError
 
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import TASK_CALLS, TaskCall, expect_same
-from pmcp_conformance.engine.expectations import expect_raises, expect_returns
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_raises, expect_returns
 from pmcp_storage import AnonymousOwnerError, TaskNotFoundError
 
 OWNER_CALLS: dict[str, TaskCall] = {

@@ -9,8 +9,8 @@ from uuid import uuid4
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import COMPLETED, FAILED, WORKING, seed_task
-from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import TaskError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import COMPLETED, INPUT, expect_same
-from pmcp_conformance.engine.expectations import expect_raises
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_raises
 from pmcp_storage import GenericTaskStore, TaskTooLargeError, VersionedRecord
 
 TEXT = "ü" * 400

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import CHANGES, expect_same
-from pmcp_conformance.engine.expectations import expect_stored_expiry
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_stored_expiry
 
 
 @rule("STORE-4")

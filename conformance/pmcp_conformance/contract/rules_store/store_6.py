@@ -5,8 +5,8 @@ from __future__ import annotations
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import seed_task
-from pmcp_conformance.engine.expectations import expect_absent, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_absent, expect_returns, expect_stored
 from pmcp_storage import TaskStatus
 
 

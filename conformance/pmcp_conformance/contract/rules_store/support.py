@@ -9,8 +9,8 @@ from typing import Any
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_storage import (
     GenericTaskStore,
     Task,

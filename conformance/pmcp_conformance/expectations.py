@@ -1,36 +1,21 @@
 """What a rule expects: each of these raises a Violation that says what was observed instead.
 
-They judge a rule's own sentence; what the rule merely builds on stands in a `premise`. Authors use
-them in tests of their own, with the fixture `pmcp_trial`.
+Rules judge a backend by them, and authors use them in tests of their own, with the fixture
+`pmcp_trial`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pmcp_conformance.engine.comparison import expect_same_record, short
 from pmcp_conformance.engine.recording import RecordedBackend, outcome_text
-from pmcp_conformance.engine.violation import Blocked, Violation
-from pmcp_storage import NotFoundError, StorageError, TaskError, TaskRecord, VersionedRecord
-
-if TYPE_CHECKING:
-    from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation
+from pmcp_storage import NotFoundError, StorageError, TaskRecord, VersionedRecord
 
 Error = TypeVar("Error", bound=Exception)
-
-
-@contextmanager
-def premise(rule_id: str) -> Iterator[None]:
-    """What fails in here is for that other rule to judge: the rule at hand is then blocked by it.
-
-    Raises Blocked for a Violation, a StorageError or a TaskError.
-    """
-    try:
-        yield
-    except (Violation, StorageError, TaskError) as error:
-        raise Blocked(rule_id, error) from error
 
 
 def expect(holds: object, expected: str, observed: str) -> None:
