@@ -150,3 +150,21 @@ def test_what_hangs_again_and_again_is_not_waited_for(pytester: pytest.Pytester)
             "*pytest -p pmcp_conformance --pmcp-seed 7 mine::LIST-1",
         ]
     )
+
+
+def test_an_interruption_that_python_drops_ends_the_run(pytester: pytest.Pytester) -> None:
+    conftest = """
+import signal
+
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def pytest_runtest_setup(item):
+    if item.name == "CAS-2":
+        Finalized()
+"""
+    project(pytester, extra=conftest)
+    result = run_kit(pytester, "-p", "no:unraisableexception")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "INCOMPLETE" in last_verdict(result)

@@ -21,6 +21,7 @@ from pmcp_conformance.plugin import workers
 from pmcp_conformance.plugin.aggregation import note_interruption, take_in
 from pmcp_conformance.plugin.discovery import find_targets, no_target
 from pmcp_conformance.plugin.exit_codes import exit_code, is_interrupt
+from pmcp_conformance.plugin.interrupts import InterruptGuard
 from pmcp_conformance.plugin.preparation import PreparedTargets
 from pmcp_conformance.plugin.rule_items import RuleItem, items_of
 from pmcp_conformance.plugin.selection import Selection, split_arguments
@@ -42,6 +43,7 @@ class ContractSession:
         self._ledger: Path | None = None
         self._lost_worker = False
         self._interrupted = False
+        self._interrupts = InterruptGuard()
 
     # The start: which targets there are, what is to run, and the storage behind them.
 
@@ -60,6 +62,8 @@ class ContractSession:
             self._targets.prepare()
             self._ledger = _new_ledger() if workers.is_controller(config) else None
         self._runs = self._targets.runs(self._ledger, config.getoption("pmcp_seed"))
+        if self._selection.runs_contract:
+            self._interrupts.install()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -91,6 +95,9 @@ class ContractSession:
             workers.attach_result(report, item.result)
         return report
 
+    def pytest_runtest_logfinish(self) -> None:
+        self._interrupts.raise_again()
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         take_in(report, self._report)
 
@@ -111,6 +118,7 @@ class ContractSession:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        self._interrupts.remove()
         yield
         leftovers = [leftover for run in self._runs.values() for leftover in run.finish()]
         if workers.is_worker(self._config):
