@@ -44,6 +44,8 @@ from pmcp_storage.records import Task, TaskRecord, TaskStatus
 if TYPE_CHECKING:
     from pmcp_storage.aio import AsyncStorageBackend, to_sync
     from pmcp_storage.backends.dynamodb import DynamoDbBackend as DynamoDbBackend
+    from pmcp_storage.backends.postgres import AsyncPostgresBackend as AsyncPostgresBackend
+    from pmcp_storage.backends.postgres import PostgresBackend as PostgresBackend
     from pmcp_storage.backends.redis import RedisBackend as RedisBackend
     from pmcp_storage.backends.sqlite import SqliteBackend
     from pmcp_storage.config import StoreConfig
@@ -98,10 +100,12 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
+    "AsyncPostgresBackend": "backends.postgres",
     "AsyncStorageBackend": "aio",
     "AsyncTaskStore": "store",
     "DynamoDbBackend": "backends.dynamodb",
     "GenericTaskStore": "store",
+    "PostgresBackend": "backends.postgres",
     "RedisBackend": "backends.redis",
     "SqliteBackend": "backends.sqlite",
     "StoreConfig": "config",

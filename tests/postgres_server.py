@@ -1,0 +1,276 @@
+"""A PostgreSQL of the tests' own, with PgBouncer before it if wanted.
+
+    python tests/postgres_server.py run -- COMMAND...     runs a command that finds it in
+                                                          PMCP_POSTGRES_URL
+
+The server listens on a loopback port that it finds free and in a temporary folder, which holds its
+data too. Where this process is root, which PostgreSQL refuses to run as, it runs as `postgres` or
+`nobody`. Import `postgres_server` into a test module to use it as a fixture.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+
+NEEDED = "these tests need a PostgreSQL server: apt-get install postgresql pgbouncer"
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "log_min_messages": "fatal",
+}
+_UNSAFE = {"fsync": "off"}
+"""Faster, and enough for all but a loss of power: what a killed server wrote is the system's."""
+
+_READY_WITHIN = 60.0
+
+
+class PostgresServer:
+    """A running cluster in `folder`; `settings` are added to its configuration."""
+
+    def __init__(self, folder: Path, *, safe: bool = False, **settings: str) -> None:
+        self._folder = folder
+        _give_away(folder)
+        _as_user(program("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust",
+                 "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
+        self._settings = {**_SETTINGS, **({} if safe else _UNSAFE), **settings}
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, on the port of before if there was one."""
+        for _ in range(5):
+            port = self.port or free_port()
+            settings = {**self._settings, "port": port, "unix_socket_directories": self._folder}
+            options = [f"--{name}={value}" for name, value in settings.items()]
+            command = [program("postgres"), "-D", self._folder / "data", *options]
+            self._process = _start_as_user(*command, log=self._folder / "log")
+            self.port = port
+            if _is_ready(self._process, self.url()):
+                return
+            self.kill()
+            self.port = 0
+        raise RuntimeError(f"postgres does not start:\n{(self._folder / 'log').read_text()}")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Have it shut down: SIGINT at once and in order (fast), SIGQUIT at once (immediate)."""
+        self._process.send_signal(how)
+        self._process.wait(_READY_WITHIN)
+
+    def kill(self) -> None:
+        """SIGKILL the server and every process of it, at the same moment if at all possible."""
+        children = _children(self._process.pid)
+        for process in (self._process.pid, *children):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait()
+        # A server does not start while a process of the former one is attached to its memory.
+        while any(map(_is_running, children)):
+            time.sleep(0.001)
+
+    def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
+        return conninfo(self.port, database, user, **options)
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            found = connection.execute(statement.encode())
+            return found.fetchall() if found.description else []
+
+
+class PgBouncer:
+    """PgBouncer in transaction mode before a server."""
+
+    def __init__(self, server: PostgresServer, folder: Path, **settings: str) -> None:
+        _give_away(folder)
+        self.port = free_port()
+        lines = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": str(self.port),
+            "unix_socket_dir": str(folder),
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "max_client_conn": "500",
+            "default_pool_size": "20",
+            **settings,
+        }
+        target = f"* = host=127.0.0.1 port={server.port} user=postgres"
+        options = "\n".join(f"{name} = {value}" for name, value in lines.items())
+        (folder / "pgbouncer.ini").write_text(f"[databases]\n{target}\n[pgbouncer]\n{options}\n")
+        self._process = _start_as_user(
+            program("pgbouncer"), folder / "pgbouncer.ini", log=folder / "log"
+        )
+        if not _is_ready(self._process, self.url()):
+            self.stop()
+            raise RuntimeError(f"pgbouncer does not start:\n{(folder / 'log').read_text()}")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
+        return conninfo(self.port, database, user, **options)
+
+
+def conninfo(port: int, database: str, user: str, **options: str) -> str:
+    """A connection string for a server on this machine."""
+    given = {"host": "127.0.0.1", "port": str(port), "dbname": database, "user": user}
+    given |= {"sslmode": "disable", "gssencmode": "disable", **options}
+    return psycopg.conninfo.make_conninfo("", **given)
+
+
+@cache
+def program(name: str) -> str:
+    """A program of PostgreSQL's or PgBouncer; the newest, where Debian has several versions."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    path = str(found[-1]) if found else shutil.which(name, path=f"{os.defpath}:/usr/sbin")
+    if path is None:
+        pytest.fail(NEEDED)
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that every user may pass through: a short path, for sockets have short names."""
+    with tempfile.TemporaryDirectory(prefix="pmcp-pg-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def running(*, safe: bool = False, **settings: str) -> Iterator[PostgresServer]:
+    """A server for the length of a `with`; `safe`: it syncs what it writes."""
+    with temporary_folder() as folder:
+        (folder / "server").mkdir()
+        server = PostgresServer(folder / "server", safe=safe, **settings)
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@contextmanager
+def bouncing(server: PostgresServer, **settings: str) -> Iterator[PgBouncer]:
+    """PgBouncer before the server for the length of a `with`."""
+    with temporary_folder() as folder:
+        bouncer = PgBouncer(server, folder, **settings)
+        try:
+            yield bouncer
+        finally:
+            bouncer.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with running() as server:
+        yield server
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Whom the server runs as, where it cannot run as we do."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError("PostgreSQL does not run as root, and there is no user 'nobody' either")
+
+
+def _give_away(folder: Path) -> None:
+    user = _user()
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+def _as_user(*command: object) -> None:
+    user = _user()
+    done = subprocess.run(
+        [str(each) for each in command],
+        user=user and user.pw_uid,
+        group=user and user.pw_gid,
+        extra_groups=[] if user else None,
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")
+
+
+def _start_as_user(*command: object, log: Path) -> subprocess.Popen[bytes]:
+    user = _user()
+    with log.open("ab") as output:
+        # A session of its own, so that an interrupt from the keyboard reaches the tests first.
+        return subprocess.Popen(
+            [str(each) for each in command],
+            user=user and user.pw_uid,
+            group=user and user.pw_gid,
+            extra_groups=[] if user else None,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+    deadline = time.monotonic() + _READY_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(psycopg.OperationalError), psycopg.connect(url):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _children(process: int) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
+    return [int(line) for line in listed.stdout.split()]
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:2] != ["run", "--"] or len(arguments) < 3:
+        print("usage: python tests/postgres_server.py run -- COMMAND...", file=sys.stderr)
+        return 2
+    # As an exception, a termination passes through every `with` and ends command and server.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with running() as server:
+        environment = {**os.environ, "PMCP_POSTGRES_URL": server.url()}
+        with subprocess.Popen(arguments[2:], env=environment) as command:
+            try:
+                return command.wait()
+            finally:
+                command.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
