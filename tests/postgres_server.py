@@ -1,7 +1,10 @@
 """A PostgreSQL of the tests' own, with PgBouncer before it if wanted.
 
-    python tests/postgres_server.py run -- COMMAND...     runs a command that finds it in
-                                                          PMCP_POSTGRES_URL
+    python tests/postgres_server.py run [OPTIONS] -- COMMAND...
+
+runs a command that finds it in PMCP_POSTGRES_URL. The options: --pgbouncer, through PgBouncer in
+transaction mode; --serializable, with that as the database's default isolation; --odd, in a
+database whose collation, time zone, encoding of clients and so on are unusual.
 
 The server listens on a loopback port that it finds free and in a temporary folder, which holds its
 data too. Where this process is root, which PostgreSQL refuses to run as, it runs as `postgres` or
@@ -10,6 +13,7 @@ data too. Where this process is root, which PostgreSQL refuses to run as, it run
 
 from __future__ import annotations
 
+import argparse
 import os
 import pwd
 import shutil
@@ -20,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -257,19 +261,55 @@ def _is_running(process: int) -> bool:
         return False
 
 
+def odd_database(server: PostgresServer) -> str:
+    """The name of a database in which nothing is as usual that a backend could rely on."""
+    if not server.execute("SELECT FROM pg_database WHERE datname = 'odd'"):
+        server.execute(
+            "CREATE DATABASE odd TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'"
+        )
+        for setting in _ODD:
+            server.execute(f"ALTER DATABASE odd SET {setting}")
+    return "odd"
+
+
+_ODD = (
+    "timezone = 'Asia/Kathmandu'",
+    "datestyle = 'SQL, DMY'",
+    "intervalstyle = 'sql_standard'",
+    "client_encoding = 'LATIN1'",
+    "standard_conforming_strings = off",
+    "escape_string_warning = off",
+    "bytea_output = 'escape'",
+    "search_path = ''",
+    "extra_float_digits = -15",
+    "lc_numeric = 'C'",
+    "default_transaction_isolation = 'repeatable read'",
+    "lock_timeout = '9s'",
+    "statement_timeout = '9s'",
+)
+
+
 def main(arguments: list[str]) -> int:
-    if arguments[:2] != ["run", "--"] or len(arguments) < 3:
-        print("usage: python tests/postgres_server.py run -- COMMAND...", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python tests/postgres_server.py")
+    parser.add_argument("verb", choices=["run"])
+    for option in ("--pgbouncer", "--serializable", "--odd"):
+        parser.add_argument(option, action="store_true")
+    parser.add_argument("command", nargs="+", help="after --")
+    options = parser.parse_args(arguments)
     # As an exception, a termination passes through every `with` and ends command and server.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with running() as server:
-        environment = {**os.environ, "PMCP_POSTGRES_URL": server.url()}
-        with subprocess.Popen(arguments[2:], env=environment) as command:
-            try:
-                return command.wait()
-            finally:
-                command.terminate()
+    with ExitStack() as stack:
+        server = stack.enter_context(running())
+        database = odd_database(server) if options.odd else "postgres"
+        if options.serializable:
+            server.execute(
+                f"ALTER DATABASE {database} SET default_transaction_isolation = serializable"
+            )
+        door = stack.enter_context(bouncing(server)) if options.pgbouncer else server
+        environment = {**os.environ, "PMCP_POSTGRES_URL": door.url(database)}
+        command = stack.enter_context(subprocess.Popen(options.command, env=environment))
+        stack.callback(command.terminate)
+        return command.wait()
 
 
 if __name__ == "__main__":

@@ -40,30 +40,38 @@ class PostgresTarget(BackendTarget):
         self._url = os.environ.get("PMCP_POSTGRES_URL", "")
         self._schema = os.environ.get("PMCP_POSTGRES_SCHEMA", "")
         self._made = False
+        self._host, self._hostaddr, self._port, self._unreachable = "", "", 0, ""
+        self._look()
+
+    def _look(self) -> None:
+        """Find out where the connection leads; the proxy has to stand in between."""
+        if importlib.util.find_spec("psycopg") is None:
+            return
+        import psycopg
+
+        try:
+            with self._connection() as connection:
+                info = connection.info
+                self._host, self._hostaddr, self._port = info.host, info.hostaddr, info.port
+        except psycopg.Error as error:
+            self._unreachable = " ".join(str(error).split())
 
     def unavailable(self) -> str | None:
         if importlib.util.find_spec("psycopg") is None:
             return "psycopg is not installed: pip install 'pmcp-storage[postgres]'"
         if not self._url and not any(name in os.environ for name in ("PGHOST", "PGSERVICE")):
             return "PMCP_POSTGRES_URL and the PG* variables name no server: set one of them"
-        import psycopg
-
-        try:
-            with self._connection() as connection:
-                host = connection.info.host
-        except psycopg.Error as error:
-            return f"PostgreSQL cannot be reached: {' '.join(str(error).split())}"
-        if self._named or is_local(host):
+        if self._unreachable:
+            return f"PostgreSQL cannot be reached: {self._unreachable}"
+        if self._named or self._is_local():
             return None
         return (
-            f"{host} is no loopback address: to run against it, say --pmcp-backend postgres and "
-            "name a schema that has the table in PMCP_POSTGRES_SCHEMA"
+            f"{self._host} is no loopback address: to run against it, say --pmcp-backend postgres "
+            "and name a schema that has the table in PMCP_POSTGRES_SCHEMA"
         )
 
     def prepare(self) -> None:
-        with self._connection() as connection:
-            local = is_local(connection.info.host)
-        if local and not self._schema:
+        if self._is_local() and not self._schema:
             self._schema, self._made = f"pmcp_conformance_{uuid4().hex}", True
             self._make(self._schema)
         self._schema = self._schema or "pmcp"
@@ -89,7 +97,7 @@ class PostgresTarget(BackendTarget):
         query = f"SELECT extract(epoch FROM expires_at)::float8 FROM {self._table} {_ROW}"
         with self._connection() as connection:
             found = connection.execute(query, (owner_id, task_id)).fetchone()
-        return found[0]
+        return None if found[0] is None else float(found[0])
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
         with self._connection() as connection:
@@ -101,16 +109,14 @@ class PostgresTarget(BackendTarget):
             )
 
     def offers(self, door: str) -> bool:
-        # The fault proxy stands before one address, and the run may make schemas only of its own.
-        if door in ("address", "open_at"):
-            return self.unavailable() is None and self._has_address()
         if door == "open_fresh":
-            return self.unavailable() is None and self._is_local()
+            return self._is_local()  # elsewhere the run makes nothing
+        if door in ("address", "open_at"):
+            return bool(self._host) and not self._host.startswith("/")
         return super().offers(door)
 
     def address(self) -> tuple[str, int]:
-        with self._connection() as connection:
-            return connection.info.hostaddr or connection.info.host, connection.info.port
+        return self._hostaddr, self._port
 
     def open_at(self, host: str, port: int) -> PostgresBackend:
         from psycopg.conninfo import make_conninfo
@@ -134,12 +140,11 @@ class PostgresTarget(BackendTarget):
             yield connection
 
     def _is_local(self) -> bool:
-        with self._connection() as connection:
-            return is_local(connection.info.host)
-
-    def _has_address(self) -> bool:
-        with self._connection() as connection:
-            return not connection.info.host.startswith("/")
+        """Whether the server is on this machine: at a loopback address, or a socket in a folder."""
+        try:
+            return self._host.startswith("/") or ip_address(self._hostaddr).is_loopback
+        except ValueError:
+            return False
 
     @property
     def _table(self) -> str:
@@ -157,11 +162,3 @@ class PostgresTarget(BackendTarget):
     def _drop(self, schema: str) -> None:
         with self._connection() as connection:
             connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-
-
-def is_local(host: str) -> bool:
-    """Whether a host is this machine: a loopback address, or the folder of a socket."""
-    try:
-        return host == "localhost" or host.startswith("/") or ip_address(host).is_loopback
-    except ValueError:
-        return False

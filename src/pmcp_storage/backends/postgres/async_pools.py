@@ -101,7 +101,8 @@ class OwnAsyncPool:
 
     def _finish_idle(self) -> None:
         while self._idle:
-            self._idle.pop().pgconn.finish()
+            connection = self._idle.pop()
+            connection.pgconn.finish()
 
     def start_anew(self) -> None:
         """In a child after a fork: leave the parent's sockets alone, and begin without any."""

@@ -184,7 +184,8 @@ class OwnPool:
     def _finish_idle(self) -> None:
         with suppress(IndexError):
             while True:
-                self._idle.pop().pgconn.finish()
+                connection = self._idle.pop()
+                connection.pgconn.finish()
 
     def start_anew(self) -> None:
         """In a child after a fork: leave the parent's sockets alone, and begin without any."""
