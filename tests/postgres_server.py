@@ -263,7 +263,7 @@ def _is_running(process: int) -> bool:
 
 def odd_database(server: PostgresServer) -> str:
     """The name of a database in which nothing is as usual that a backend could rely on."""
-    if not server.execute("SELECT FROM pg_database WHERE datname = 'odd'"):
+    if not server.execute("SELECT 1 FROM pg_database WHERE datname = 'odd'"):
         server.execute(
             "CREATE DATABASE odd TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'"
         )

@@ -94,7 +94,7 @@ class PostgresTarget(BackendTarget):
         return self._open(self._url, _NOWHERE)
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
-        query = f"SELECT extract(epoch FROM expires_at)::float8 FROM {self._table} {_ROW}"
+        query = f"SELECT extract(epoch FROM expires_at)::numeric FROM {self._table} {_ROW}"
         with self._connection() as connection:
             found = connection.execute(query, (owner_id, task_id)).fetchone()
         return None if found[0] is None else float(found[0])
