@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -59,6 +60,14 @@ def sessions(server: PostgresServer) -> int:
         "SELECT count(*)::int FROM pg_stat_activity WHERE application_name = 'pmcp-storage'"
     )
     return int(str(counted[0][0]))
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """A server notices only after a moment that a client has left."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 Spoil = Callable[[bytes, bytes], bytes | None]

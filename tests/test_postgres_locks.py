@@ -188,7 +188,7 @@ def test_64_threads_win_each_version_once(
     start = threading.Barrier(64)
 
     def contend() -> list[int]:
-        won = []
+        won: list[int] = []
         start.wait()
         while len(won) < 3:
             version = isolated.get("o", "t").version

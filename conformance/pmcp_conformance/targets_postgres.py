@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import StorageBackend
 
 if TYPE_CHECKING:
-    from pmcp_storage import PostgresBackend
+    from pmcp_storage import AsyncPostgresBackend, PostgresBackend
+
+    Handle = PostgresBackend | AsyncPostgresBackend
 
 _ROW = "WHERE owner_id = %s AND task_id = %s"
 
@@ -80,17 +81,17 @@ class PostgresTarget(BackendTarget):
         if self._made:
             self._drop(self._schema)
 
-    def open(self) -> StorageBackend:
+    def open(self) -> Handle:
         return self._open(self._url, self._schema)
 
-    def open_fresh(self, token: str) -> StorageBackend:
+    def open_fresh(self, token: str) -> Handle:
         self._make(self._fresh(token))
         return self._open(self._url, self._fresh(token))
 
     def dispose_fresh(self, token: str) -> None:
         self._drop(self._fresh(token))
 
-    def open_misconfigured(self) -> StorageBackend:
+    def open_misconfigured(self) -> Handle:
         return self._open(self._url, _NOWHERE)
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
@@ -118,7 +119,7 @@ class PostgresTarget(BackendTarget):
     def address(self) -> tuple[str, int]:
         return self._hostaddr, self._port
 
-    def open_at(self, host: str, port: int) -> PostgresBackend:
+    def open_at(self, host: str, port: int) -> Handle:
         from psycopg.conninfo import make_conninfo
 
         # Plain, because the proxy's name is in no certificate; and short enough for connecting,
@@ -127,7 +128,7 @@ class PostgresTarget(BackendTarget):
         plain = make_conninfo(self._url, sslmode="disable", gssencmode="disable", **way)
         return self._open(plain, self._schema, timeout=1.0)
 
-    def _open(self, url: str, schema: str, **settings: Any) -> PostgresBackend:
+    def _open(self, url: str, schema: str, **settings: Any) -> Handle:
         from pmcp_storage import PostgresBackend
 
         return PostgresBackend.from_url(url, schema, **settings)
@@ -162,3 +163,14 @@ class PostgresTarget(BackendTarget):
     def _drop(self, schema: str) -> None:
         with self._connection() as connection:
             connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+
+
+class AsyncPostgresTarget(PostgresTarget):
+    """The same, by AsyncPostgresBackend."""
+
+    name = "postgres-async"
+
+    def _open(self, url: str, schema: str, **settings: Any) -> Handle:
+        from pmcp_storage import AsyncPostgresBackend
+
+        return AsyncPostgresBackend.from_url(url, schema, **settings)

@@ -18,7 +18,7 @@ from psycopg.abc import PQGen
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import Ready, Wait
 
-from pmcp_storage.backends.postgres.refusals import was_rolled_back
+from pmcp_storage.backends.postgres.refusals import quotes_values, was_rolled_back
 from pmcp_storage.backends.postgres.statements import Statement, Values
 
 LOOKS_EVERY = 0.1
@@ -134,20 +134,21 @@ def _failure(result: PGresult) -> Failure:
     if not sqlstate:
         text = (result.error_message or b"").decode(errors="replace")
         return Failure(psycopg.OperationalError(text.strip()), uncertain=True)
-    primary = _field(result, pq.DiagnosticField.MESSAGE_PRIMARY)
     severity = _field(result, pq.DiagnosticField.SEVERITY_NONLOCALIZED)
+    uncertain = not was_rolled_back(severity, sqlstate)
+    primary = _field(result, pq.DiagnosticField.MESSAGE_PRIMARY)
     return Failure(
-        server_error(sqlstate, primary), uncertain=not was_rolled_back(severity, sqlstate)
+        _error(sqlstate, "" if quotes_values(sqlstate) else primary), uncertain=uncertain
     )
 
 
-def server_error(sqlstate: str, primary: str) -> psycopg.Error:
+def _error(sqlstate: str, message: str) -> psycopg.Error:
     """psycopg's error of this SQLSTATE."""
     try:
         kind: type[psycopg.Error] = errors.lookup(sqlstate)
     except KeyError:
         kind = psycopg.DatabaseError
-    error = kind(primary)
+    error = kind(message)
     error.sqlstate = sqlstate
     return error
 

@@ -71,6 +71,11 @@ def was_rolled_back(severity: str, sqlstate: str) -> bool:
     return severity != "FATAL" or sqlstate.startswith(_ENDED_BEFORE)
 
 
+def quotes_values(sqlstate: str) -> bool:
+    """Whether the primary message may quote a value, and so is not to be shown."""
+    return sqlstate.startswith(_QUOTING)
+
+
 def refused(error: psycopg.Error) -> StorageError:
     """The StorageError for what wrote nothing."""
     if error.sqlstate == "53100":
@@ -86,10 +91,10 @@ def unknown(error: psycopg.Error, what: str) -> OutcomeUnknownError:
 
 
 def _told(error: psycopg.Error) -> str:
-    state, text = error.sqlstate, " ".join(str(error).split())
-    if not state:
+    text = " ".join(str(error).split())
+    if not error.sqlstate:
         return f"PostgreSQL did not answer ({text})"
-    return f"PostgreSQL refused ({state if state.startswith(_QUOTING) else f'{state}: {text}'})"
+    return f"PostgreSQL refused ({error.sqlstate}{text and f': {text}'})"
 
 
 def _remedy(error: psycopg.Error) -> str:
