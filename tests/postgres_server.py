@@ -50,19 +50,24 @@ class PostgresServer:
 
     def __init__(self, folder: Path, *, safe: bool = False, **settings: str) -> None:
         self._folder = folder
-        _give_away(folder)
-        _as_user(program("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust",
-                 "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
         self._settings = {**_SETTINGS, **({} if safe else _UNSAFE), **settings}
         self.port = 0
+        _give_away(folder)
+        self._make_data()
         self.start()
 
-    def start(self) -> None:
-        """Start it, on the port of before if there was one."""
+    def _make_data(self) -> None:
+        folder = self._folder
+        _as_user(program("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust",
+                 "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
+
+    def start(self, **settings: str) -> None:
+        """Start it, on the port of before if there was one; with more settings if given."""
+        self._settings |= settings
         for _ in range(5):
             port = self.port or free_port()
-            settings = {**self._settings, "port": port, "unix_socket_directories": self._folder}
-            options = [f"--{name}={value}" for name, value in settings.items()]
+            given = {**self._settings, "port": port, "unix_socket_directories": self._folder}
+            options = [f"--{name}={value}" for name, value in given.items()]
             command = [program("postgres"), "-D", self._folder / "data", *options]
             self._process = _start_as_user(*command, log=self._folder / "log")
             self.port = port
@@ -79,6 +84,8 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL the server and every process of it, at the same moment if at all possible."""
+        if self._process.poll() is not None:
+            return
         children = _children(self._process.pid)
         for process in (self._process.pid, *children):
             with suppress(ProcessLookupError):
@@ -95,6 +102,18 @@ class PostgresServer:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             found = connection.execute(statement.encode())
             return found.fetchall() if found.description else []
+
+
+class Standby(PostgresServer):
+    """A running standby of another server."""
+
+    def __init__(self, folder: Path, primary: PostgresServer) -> None:
+        self._primary = primary
+        super().__init__(folder, safe=True)
+
+    def _make_data(self) -> None:
+        _as_user(program("pg_basebackup"), "-D", self._folder / "data", "-d", self._primary.url(),
+                 "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")  # fmt: skip
 
 
 class PgBouncer:
@@ -173,6 +192,18 @@ def running(*, safe: bool = False, **settings: str) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def standby_of(primary: PostgresServer) -> Iterator[Standby]:
+    """A standby of the server for the length of a `with`."""
+    with temporary_folder() as folder:
+        (folder / "server").mkdir()
+        standby = Standby(folder / "server", primary)
+        try:
+            yield standby
+        finally:
+            standby.kill()
 
 
 @contextmanager
