@@ -284,18 +284,19 @@ def test_no_error_shows_what_a_record_holds(
     assert backend.count_by_owner("o") == 0
 
 
-def test_pgbouncer_that_loses_its_server_leaves_no_write_in_doubt_that_a_row_proves(
-    postgres_server: PostgresServer, schema: str
+@pytest.mark.parametrize("mode", ["session", "transaction", "statement"])
+def test_pgbouncer_in_every_mode_also_when_it_loses_its_server(
+    postgres_server: PostgresServer, schema: str, mode: str
 ) -> None:
     with (
-        bouncing(postgres_server) as bouncer,
+        bouncing(postgres_server, pool_mode=mode) as bouncer,
         PostgresBackend.from_url(bouncer.url(), schema) as backend,
     ):
-        assert backend.put(make()) == 1
+        assert backend.create(make()) == 1
+        assert backend.put_if_version(make(), 1) == 2
         postgres_server.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE application_name = 'pmcp-storage'"
         )
-        assert backend.put(make()) == 2
-        before = sessions(postgres_server)
-        assert before <= 1
+        assert backend.put(make()) == 3
+        assert sessions(postgres_server) <= 1

@@ -32,7 +32,8 @@ _QUOTING = ("22", "P0")
 _SETUP = "see what `pmcp-storage verify postgres` says"
 
 _REMEDIES = {
-    "22": "the encoding of the database must be UTF8",
+    "22021": "the encoding of the database must be UTF8",
+    "22P05": "the encoding of the database must be UTF8",
     "25006": "this server takes no writes, as a standby does: name the primary, or all hosts and "
     "target_session_attrs=read-write; or default_transaction_read_only is on",
     "28": "check user, password and the server's pg_hba.conf",
