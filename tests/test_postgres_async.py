@@ -135,6 +135,8 @@ def test_cancelled_tasks_leave_the_handle_usable(
                 await backend.create(make(f"t{number}", variables={"number": number}))
             for _ in range(60):
                 await cancel_some(backend)
+            # What was cancelled in the middle of an exchange is ended, and not kept for later.
+            eventually(lambda: sessions(postgres_server) - before <= 2)
             await asyncio.gather(*(backend.get("o", "t1") for _ in range(20)))
         eventually(lambda: sessions(postgres_server) <= before)
 
@@ -151,6 +153,30 @@ def test_a_write_whose_answer_is_lost(postgres_server: PostgresServer, schema: s
                 proxy.spoil = lambda kind, message: None if kind in b"ZR" else message
                 with pytest.raises(OutcomeUnknownError):
                     await backend.put(make())
+
+    asyncio.run(run())
+
+
+def test_a_call_cancelled_while_it_waits_ends_its_connection(
+    postgres_server: PostgresServer, schema: str
+) -> None:
+    async def run() -> None:
+        before = sessions(postgres_server)
+        url = postgres_server.url()
+        async with (
+            AsyncPostgresBackend.from_url(url, schema) as backend,
+            await psycopg.AsyncConnection.connect(url) as other,
+        ):
+            await backend.put(make())
+            await other.execute(f"SELECT 1 FROM {schema}.tasks FOR UPDATE")
+            waiting = asyncio.create_task(backend.put(make()))
+            while not postgres_server.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.001)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            await other.commit()
+            eventually(lambda: sessions(postgres_server) == before)
 
     asyncio.run(run())
 

@@ -18,7 +18,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from pmcp_storage import BackendError, PostgresBackend
+from pmcp_storage import BackendError, OutcomeUnknownError, PostgresBackend
 from postgres_server import PostgresServer, free_port, postgres_server
 from postgres_support import backend, eventually, make, schema, sessions
 
@@ -150,6 +150,24 @@ def test_closing_ends_the_connections(
     dropped = PostgresBackend.from_url(postgres_server.url(), schema)
     dropped.close()
     eventually(lambda: sessions(postgres_server) == before)
+
+
+def test_a_connection_whose_answer_is_still_to_come_is_ended(
+    postgres_server: PostgresServer, schema: str, backend: PostgresBackend
+) -> None:
+    backend.put(make())
+    before = sessions(postgres_server)
+    url = postgres_server.url()
+    with (
+        PostgresBackend.from_url(url, schema, timeout=0.2) as impatient,
+        psycopg.connect(url) as other,
+    ):
+        other.execute(f"SELECT 1 FROM {schema}.tasks FOR UPDATE")
+        with pytest.raises(OutcomeUnknownError, match="no answer in time"):
+            impatient.delete("o", "t")
+        other.commit()
+        eventually(lambda: sessions(postgres_server) == before)
+        assert impatient.count_by_owner("o") == 0  # carried out, after all
 
 
 @pytest.mark.parametrize("closed", [False, True])
