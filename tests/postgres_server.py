@@ -15,23 +15,30 @@ from __future__ import annotations
 
 import argparse
 import os
-import pwd
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
 
-NEEDED = "these tests need a PostgreSQL server: apt-get install postgresql pgbouncer"
+from postgres_processes import (
+    READY_WITHIN,
+    as_user,
+    children,
+    conninfo,
+    free_port,
+    give_away,
+    is_ready,
+    is_running,
+    program,
+    start_as_user,
+    temporary_folder,
+)
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -42,8 +49,6 @@ _SETTINGS = {
 _UNSAFE = {"fsync": "off"}
 """Faster, and enough for all but a loss of power: what a killed server wrote is the system's."""
 
-_READY_WITHIN = 60.0
-
 
 class PostgresServer:
     """A running cluster in `folder`; `settings` are added to its configuration."""
@@ -52,13 +57,13 @@ class PostgresServer:
         self._folder = folder
         self._settings = {**_SETTINGS, **({} if safe else _UNSAFE), **settings}
         self.port = 0
-        _give_away(folder)
+        give_away(folder)
         self._make_data()
         self.start()
 
     def _make_data(self) -> None:
         folder = self._folder
-        _as_user(program("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust",
+        as_user(program("initdb"), "-D", folder / "data", "-U", "postgres", "-A", "trust",
                  "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")  # fmt: skip
 
     def start(self, **settings: str) -> None:
@@ -69,9 +74,9 @@ class PostgresServer:
             given = {**self._settings, "port": port, "unix_socket_directories": self._folder}
             options = [f"--{name}={value}" for name, value in given.items()]
             command = [program("postgres"), "-D", self._folder / "data", *options]
-            self._process = _start_as_user(*command, log=self._folder / "log")
+            self._process = start_as_user(*command, log=self._folder / "log")
             self.port = port
-            if _is_ready(self._process, self.url()):
+            if is_ready(self._process, self.url()):
                 return
             self.kill()
             self.port = 0
@@ -80,19 +85,19 @@ class PostgresServer:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Have it shut down: SIGINT at once and in order (fast), SIGQUIT at once (immediate)."""
         self._process.send_signal(how)
-        self._process.wait(_READY_WITHIN)
+        self._process.wait(READY_WITHIN)
 
     def kill(self) -> None:
         """SIGKILL the server and every process of it, at the same moment if at all possible."""
         if self._process.poll() is not None:
             return
-        children = _children(self._process.pid)
-        for process in (self._process.pid, *children):
+        workers = children(self._process.pid)
+        for process in (self._process.pid, *workers):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._process.wait()
         # A server does not start while a process of the former one is attached to its memory.
-        while any(map(_is_running, children)):
+        while any(map(is_running, workers)):
             time.sleep(0.001)
 
     def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
@@ -112,7 +117,7 @@ class Standby(PostgresServer):
         super().__init__(folder, safe=True)
 
     def _make_data(self) -> None:
-        _as_user(program("pg_basebackup"), "-D", self._folder / "data", "-d", self._primary.url(),
+        as_user(program("pg_basebackup"), "-D", self._folder / "data", "-d", self._primary.url(),
                  "-R", "-X", "stream", "--checkpoint=fast", "--no-sync")  # fmt: skip
 
 
@@ -120,7 +125,7 @@ class PgBouncer:
     """PgBouncer in transaction mode before a server."""
 
     def __init__(self, server: PostgresServer, folder: Path, **settings: str) -> None:
-        _give_away(folder)
+        give_away(folder)
         self.port = free_port()
         lines = {
             "listen_addr": "127.0.0.1",
@@ -135,10 +140,10 @@ class PgBouncer:
         target = f"* = host=127.0.0.1 port={server.port} user=postgres"
         options = "\n".join(f"{name} = {value}" for name, value in lines.items())
         (folder / "pgbouncer.ini").write_text(f"[databases]\n{target}\n[pgbouncer]\n{options}\n")
-        self._process = _start_as_user(
+        self._process = start_as_user(
             program("pgbouncer"), folder / "pgbouncer.ini", log=folder / "log"
         )
-        if not _is_ready(self._process, self.url()):
+        if not is_ready(self._process, self.url()):
             self.stop()
             raise RuntimeError(f"pgbouncer does not start:\n{(folder / 'log').read_text()}")
 
@@ -148,38 +153,6 @@ class PgBouncer:
 
     def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
         return conninfo(self.port, database, user, **options)
-
-
-def conninfo(port: int, database: str, user: str, **options: str) -> str:
-    """A connection string for a server on this machine."""
-    given = {"host": "127.0.0.1", "port": str(port), "dbname": database, "user": user}
-    given |= {"sslmode": "disable", "gssencmode": "disable", **options}
-    return psycopg.conninfo.make_conninfo("", **given)
-
-
-@cache
-def program(name: str) -> str:
-    """A program of PostgreSQL's or PgBouncer; the newest, where Debian has several versions."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    path = str(found[-1]) if found else shutil.which(name, path=f"{os.defpath}:/usr/sbin")
-    if path is None:
-        pytest.fail(NEEDED)
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder that every user may pass through: a short path, for sockets have short names."""
-    with tempfile.TemporaryDirectory(prefix="pmcp-pg-") as folder:
-        os.chmod(folder, 0o755)
-        yield Path(folder)
 
 
 @contextmanager
@@ -221,75 +194,6 @@ def bouncing(server: PostgresServer, **settings: str) -> Iterator[PgBouncer]:
 def postgres_server() -> Iterator[PostgresServer]:
     with running() as server:
         yield server
-
-
-def _user() -> pwd.struct_passwd | None:
-    """Whom the server runs as, where it cannot run as we do."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise RuntimeError("PostgreSQL does not run as root, and there is no user 'nobody' either")
-
-
-def _give_away(folder: Path) -> None:
-    user = _user()
-    if user is not None:
-        os.chown(folder, user.pw_uid, user.pw_gid)
-
-
-def _as_user(*command: object) -> None:
-    user = _user()
-    done = subprocess.run(
-        [str(each) for each in command],
-        user=user and user.pw_uid,
-        group=user and user.pw_gid,
-        extra_groups=[] if user else None,
-        cwd="/",
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")
-
-
-def _start_as_user(*command: object, log: Path) -> subprocess.Popen[bytes]:
-    user = _user()
-    with log.open("ab") as output:
-        # A session of its own, so that an interrupt from the keyboard reaches the tests first.
-        return subprocess.Popen(
-            [str(each) for each in command],
-            user=user and user.pw_uid,
-            group=user and user.pw_gid,
-            extra_groups=[] if user else None,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-
-
-def _is_ready(process: subprocess.Popen[bytes], url: str) -> bool:
-    deadline = time.monotonic() + _READY_WITHIN
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(psycopg.OperationalError), psycopg.connect(url):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _children(process: int) -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)
-    return [int(line) for line in listed.stdout.split()]
-
-
-def _is_running(process: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
 
 
 def odd_database(server: PostgresServer) -> str:

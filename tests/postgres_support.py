@@ -20,7 +20,8 @@ import pytest
 
 from pmcp_storage import PostgresBackend, Task, TaskRecord, TaskStatus
 from pmcp_storage.backends.postgres.setup import create_missing
-from postgres_server import PostgresServer, conninfo
+from postgres_processes import conninfo
+from postgres_server import PostgresServer
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(hours=1)

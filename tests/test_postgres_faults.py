@@ -16,7 +16,8 @@ from pmcp_storage import (
     StorageFullError,
     TaskRecord,
 )
-from postgres_server import PostgresServer, bouncing, free_port, postgres_server
+from postgres_processes import free_port
+from postgres_server import PostgresServer, bouncing, postgres_server
 from postgres_support import (
     WireProxy,
     backend,

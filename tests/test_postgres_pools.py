@@ -19,7 +19,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from pmcp_storage import BackendError, OutcomeUnknownError, PostgresBackend
-from postgres_server import PostgresServer, free_port, postgres_server
+from postgres_processes import free_port
+from postgres_server import PostgresServer, postgres_server
 from postgres_support import backend, eventually, make, schema, sessions
 
 __all__ = ["backend", "postgres_server", "schema"]

@@ -11,8 +11,9 @@
 
 Every operation is one statement, a transaction of its own. `statements` has their SQL, `exchange`
 sends one and says what became of it, `refusals` what PostgreSQL's errors mean, `pools` and
-`async_pools` lend connections, `operations` makes the contract's answers of all that, `setup`
-creates the table and checks it. `backend` and `async_backend` are the two doors.
+`async_pools` lend connections by `settings`, `operations` makes the contract's answers of all
+that, `table` has the layout and checks it, `setup` creates it. `backend` and `async_backend` are
+the two doors.
 """
 
 from pmcp_storage.backends.postgres.async_backend import AsyncPostgresBackend

@@ -11,10 +11,10 @@ from pmcp_storage.aio import AsyncStorageBackend
 from pmcp_storage.backend import VersionedRecord
 from pmcp_storage.backends.postgres.async_pools import BorrowedAsyncPool, OwnAsyncPool
 from pmcp_storage.backends.postgres.operations import Operations
-from pmcp_storage.backends.postgres.pools import (
+from pmcp_storage.backends.postgres.pools import Lender
+from pmcp_storage.backends.postgres.settings import (
     CONNECTIONS,
     TIMEOUT,
-    Lender,
     check_pool,
     check_settings,
 )

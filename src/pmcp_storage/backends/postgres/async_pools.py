@@ -27,9 +27,9 @@ from pmcp_storage.backends.postgres.pools import (
     HasPgconn,
     abandon,
     check_process,
-    settings,
     watch_forks,
 )
+from pmcp_storage.backends.postgres.settings import complete
 from pmcp_storage.backends.postgres.statements import Statement, Values
 from pmcp_storage.errors import BackendError
 
@@ -39,7 +39,7 @@ class OwnAsyncPool:
 
     def __init__(self, conninfo: str, size: int, timeout: float) -> None:
         self._connect: Callable[[], Coroutine[Any, Any, AsyncConnection[Any]]] = partial(
-            AsyncConnection.connect, settings(conninfo, timeout)
+            AsyncConnection.connect, complete(conninfo, timeout)
         )
         self._size = size
         self._timeout = timeout

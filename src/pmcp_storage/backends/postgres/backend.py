@@ -10,12 +10,10 @@ from psycopg_pool import ConnectionPool
 from pmcp_storage.aio import run_at_once
 from pmcp_storage.backend import StorageBackend, VersionedRecord
 from pmcp_storage.backends.postgres.operations import Operations
-from pmcp_storage.backends.postgres.pools import (
+from pmcp_storage.backends.postgres.pools import BorrowedPool, Lender, OwnPool
+from pmcp_storage.backends.postgres.settings import (
     CONNECTIONS,
     TIMEOUT,
-    BorrowedPool,
-    Lender,
-    OwnPool,
     check_pool,
     check_settings,
 )

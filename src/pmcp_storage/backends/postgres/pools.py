@@ -21,7 +21,6 @@ from typing import Any, Protocol
 
 import psycopg
 from psycopg import Connection, waiting
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGconn
 
 from pmcp_storage.backends.postgres.exchange import (
@@ -32,14 +31,9 @@ from pmcp_storage.backends.postgres.exchange import (
     is_idle,
     is_usable,
 )
+from pmcp_storage.backends.postgres.settings import complete
 from pmcp_storage.backends.postgres.statements import Statement, Values
 from pmcp_storage.errors import BackendError
-
-CONNECTIONS = 10
-"""The most connections of a handle's own pool, unless told otherwise."""
-
-TIMEOUT = 10.0
-"""Seconds that an operation waits for a connection, and for an answer, unless told otherwise."""
 
 
 class HasPgconn(Protocol):
@@ -69,24 +63,6 @@ class Lender(Protocol):
     async def close(self) -> None: ...
 
 
-def settings(conninfo: str, timeout: float) -> str:
-    """A connection string with what it leaves open. Raises ValueError for what is none."""
-    try:
-        given = conninfo_to_dict(conninfo)
-    except psycopg.ProgrammingError as error:
-        # What libpq quotes can be a part of a password.
-        text = str(error).strip()
-        told = text if "invalid connection option" in text else text.partition('"')[0].strip()
-        raise ValueError(
-            f"conninfo must be a connection string of libpq, such as "
-            f"postgresql://user@host/database: {told}"
-        ) from None
-    added: dict[str, Any] = {"fallback_application_name": "pmcp-storage"}
-    if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
-        added["connect_timeout"] = max(2, round(timeout))  # libpq's least
-    return make_conninfo(conninfo, **{name: added[name] for name in added if name not in given})
-
-
 class Loan:
     """A place in a pool, and the connection that is in use at it.
 
@@ -113,7 +89,7 @@ class OwnPool:
 
     def __init__(self, conninfo: str, size: int, timeout: float) -> None:
         self._connect: Callable[[], Connection[Any]] = partial(
-            Connection.connect, settings(conninfo, timeout)
+            Connection.connect, complete(conninfo, timeout)
         )
         self._size = size
         self._timeout = timeout
@@ -248,21 +224,6 @@ def carried_out(
         )
     except psycopg.Error as error:
         raise Failure(error, uncertain=True) from None
-
-
-def check_settings(timeout: float, connections: int = 1) -> None:
-    """Raises ValueError for a timeout that is not above 0 or a pool of no connections."""
-    if not timeout > 0:
-        raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
-    if connections < 1:
-        raise ValueError(f"connections must be at least 1, not {connections!r}")
-
-
-def check_pool(pool: object, kind: type) -> None:
-    """Raises TypeError for anything but a pool of this kind."""
-    if not isinstance(pool, kind):
-        given = f"{type(pool).__module__}.{type(pool).__qualname__}"
-        raise TypeError(f"pool must be a psycopg_pool.{kind.__name__}, not {given}")
 
 
 def check_process(process: int) -> None:
