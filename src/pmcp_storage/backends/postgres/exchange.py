@@ -79,7 +79,8 @@ def exchange(
     deadline = time.monotonic() + patience
     try:
         text, types, formats = statement
-        pgconn.send_query_params(text, values, types, formats, _BINARY)
+        # Lists, because psycopg 3.2 takes nothing else.
+        pgconn.send_query_params(text, [*values], types, formats, _BINARY)
         while pgconn.flush():
             if (yield from _ready(Wait.RW, deadline)) & Ready.R:
                 pgconn.consume_input()

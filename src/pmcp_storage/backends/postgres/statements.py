@@ -41,8 +41,8 @@ class Statement(NamedTuple):
     """A statement and the types of its parameters."""
 
     text: bytes
-    types: tuple[int, ...]
-    formats: tuple[int, ...]
+    types: list[int]
+    formats: list[int]
     """1: binary, 0: text."""
 
 
@@ -91,7 +91,7 @@ class Statements:
 
 def statement(text: str, *types: int) -> Statement:
     """A statement of plain ASCII."""
-    return Statement(text.encode("ascii"), types, tuple(int(each != NUMERIC) for each in types))
+    return Statement(text.encode("ascii"), [*types], [int(each != NUMERIC) for each in types])
 
 
 def quoted(name: str) -> str:
