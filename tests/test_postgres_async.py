@@ -176,7 +176,7 @@ def test_a_call_cancelled_while_it_waits_ends_its_connection(
             with pytest.raises(asyncio.CancelledError):
                 await waiting
             await other.commit()
-            eventually(lambda: sessions(postgres_server) == before)
+            eventually(lambda: sessions(postgres_server) <= before)
 
     asyncio.run(run())
 

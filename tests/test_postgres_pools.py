@@ -150,7 +150,7 @@ def test_closing_ends_the_connections(
             other.put(make())
     dropped = PostgresBackend.from_url(postgres_server.url(), schema)
     dropped.close()
-    eventually(lambda: sessions(postgres_server) == before)
+    eventually(lambda: sessions(postgres_server) <= before)
 
 
 def test_a_connection_whose_answer_is_still_to_come_is_ended(
@@ -167,7 +167,7 @@ def test_a_connection_whose_answer_is_still_to_come_is_ended(
         with pytest.raises(OutcomeUnknownError, match="no answer in time"):
             impatient.delete("o", "t")
         other.commit()
-        eventually(lambda: sessions(postgres_server) == before)
+        eventually(lambda: sessions(postgres_server) <= before)
         assert impatient.count_by_owner("o") == 0  # carried out, after all
 
 

@@ -106,8 +106,9 @@ class OwnAsyncPool:
 
     def start_anew(self) -> None:
         """In a child after a fork: leave the parent's sockets alone, and begin without any."""
-        abandon(self._idle)
+        inherited = self._idle
         self._start()
+        abandon(inherited)
 
 
 class BorrowedAsyncPool:
