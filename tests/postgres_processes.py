@@ -52,7 +52,12 @@ def temporary_folder() -> Iterator[Path]:
     """A folder that every user may pass through: a short path, for sockets have short names."""
     with tempfile.TemporaryDirectory(prefix="pmcp-pg-") as folder:
         os.chmod(folder, 0o755)
-        yield Path(folder)
+        # A moment later than the servers in it, which end in the same way.
+        watching = watch('sleep 3; rm -rf "$1"', folder)
+        try:
+            yield Path(folder)
+        finally:
+            end(watching)
 
 
 def _user() -> pwd.struct_passwd | None:
@@ -101,6 +106,23 @@ def start_as_user(*command: object, log: Path) -> subprocess.Popen[bytes]:
             stderr=output,
             start_new_session=True,
         )
+
+
+def watch(command: str, *arguments: object) -> subprocess.Popen[bytes]:
+    """A process that runs a command of the shell when we are gone, also when we are killed."""
+    # The read ends when the last writer is gone, and the only writer is this process.
+    return subprocess.Popen(
+        ["sh", "-c", f"read -r _; {command}", "watch", *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def end(watching: subprocess.Popen[bytes]) -> None:
+    """End such a process, with nothing left to watch."""
+    watching.kill()
+    watching.communicate()
 
 
 def is_ready(process: subprocess.Popen[bytes], url: str) -> bool:

@@ -31,6 +31,7 @@ from postgres_processes import (
     as_user,
     children,
     conninfo,
+    end,
     free_port,
     give_away,
     is_ready,
@@ -38,6 +39,7 @@ from postgres_processes import (
     program,
     start_as_user,
     temporary_folder,
+    watch,
 )
 
 _SETTINGS = {
@@ -75,6 +77,7 @@ class PostgresServer:
             options = [f"--{name}={value}" for name, value in given.items()]
             command = [program("postgres"), "-D", self._folder / "data", *options]
             self._process = start_as_user(*command, log=self._folder / "log")
+            self._watch = watch('kill -QUIT "$1"', self._process.pid)
             self.port = port
             if is_ready(self._process, self.url()):
                 return
@@ -86,6 +89,7 @@ class PostgresServer:
         """Have it shut down: SIGINT at once and in order (fast), SIGQUIT at once (immediate)."""
         self._process.send_signal(how)
         self._process.wait(READY_WITHIN)
+        end(self._watch)
 
     def kill(self) -> None:
         """SIGKILL the server and every process of it, at the same moment if at all possible."""
@@ -96,6 +100,7 @@ class PostgresServer:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._process.wait()
+        end(self._watch)
         # A server does not start while a process of the former one is attached to its memory.
         while any(map(is_running, workers)):
             time.sleep(0.001)
@@ -143,6 +148,7 @@ class PgBouncer:
         self._process = start_as_user(
             program("pgbouncer"), folder / "pgbouncer.ini", log=folder / "log"
         )
+        self._watch = watch('kill -KILL "$1"', self._process.pid)
         if not is_ready(self._process, self.url()):
             self.stop()
             raise RuntimeError(f"pgbouncer does not start:\n{(folder / 'log').read_text()}")
@@ -150,6 +156,7 @@ class PgBouncer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+        end(self._watch)
 
     def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
         return conninfo(self.port, database, user, **options)
