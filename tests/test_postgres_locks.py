@@ -163,14 +163,14 @@ def test_a_deadlock_is_tried_again(
         CREATE TRIGGER also_b AFTER UPDATE ON {schema}.tasks FOR EACH ROW
         WHEN (old.task_id = 'a') EXECUTE FUNCTION {schema}.also_b()"""
     )
-    postgres_server.execute("ALTER SYSTEM SET deadlock_timeout = '20ms'")
-    postgres_server.execute("SELECT pg_reload_conf()")
+    # A session looks for deadlocks once, so long after it began to wait: ours when there is one, and
+    # the other too late to be the victim.
+    url = postgres_server.url(options="-c deadlock_timeout=1500ms")
     with (
-        PostgresBackend.from_url(postgres_server.url(), schema) as fresh,
+        PostgresBackend.from_url(url, schema) as fresh,
         psycopg.connect(postgres_server.url()) as other,
         ThreadPoolExecutor(1) as pool,
     ):
-        # The other is not the victim: it looks for deadlocks later than our session does.
         other.execute("SET LOCAL deadlock_timeout = '60s'")
         other.execute(f"SELECT FROM {schema}.tasks WHERE task_id = 'b' FOR UPDATE")
         called = pool.submit(fresh.put_if_version, make("a"), 1)

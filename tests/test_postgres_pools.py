@@ -6,6 +6,7 @@ import ctypes
 import gc
 import os
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -61,12 +62,12 @@ class Interruptible(threading.Thread):
 
 
 # An interruption can also strike in the destructors that it brings about, or end the thread.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_exceptions_at_any_instruction_leave_the_handle_usable(
-    postgres_server: PostgresServer, schema: str
+    postgres_server: PostgresServer, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module, hook in ((sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(module, hook, lambda _: None)
     with PostgresBackend.from_url(postgres_server.url(), schema, connections=2) as backend:
         for number in range(5):
             backend.create(make(f"t{number}", variables={"number": number}))
