@@ -163,8 +163,8 @@ def test_a_deadlock_is_tried_again(
         CREATE TRIGGER also_b AFTER UPDATE ON {schema}.tasks FOR EACH ROW
         WHEN (old.task_id = 'a') EXECUTE FUNCTION {schema}.also_b()"""
     )
-    # A session looks for deadlocks once, so long after it began to wait: ours when there is one, and
-    # the other too late to be the victim.
+    # A session looks for deadlocks once, so long after it began to wait: ours when there is one,
+    # and the other too late to be the victim.
     url = postgres_server.url(options="-c deadlock_timeout=1500ms")
     with (
         PostgresBackend.from_url(url, schema) as fresh,
