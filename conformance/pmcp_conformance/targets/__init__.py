@@ -14,10 +14,18 @@ from types import ModuleType
 from pmcp_conformance.target import BackendTarget
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 from pmcp_conformance.targets.memory import MemoryTarget
+from pmcp_conformance.targets.postgres import PostgresTarget
 from pmcp_conformance.targets.redis import RedisTarget
 from pmcp_conformance.targets.sqlite import SqliteTarget
 
-__all__ = ["DynamoDbTarget", "MemoryTarget", "RedisTarget", "SqliteTarget", "shipped_targets"]
+__all__ = [
+    "DynamoDbTarget",
+    "MemoryTarget",
+    "PostgresTarget",
+    "RedisTarget",
+    "SqliteTarget",
+    "shipped_targets",
+]
 
 
 @cache
