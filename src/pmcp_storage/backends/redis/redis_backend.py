@@ -178,9 +178,9 @@ class RedisBackend(StorageBackend):
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
         at = datetime.min.replace(tzinfo=UTC) if live_at is None else live_at
-        keys = self.index_keys(owner_id)
+        _, expiry = self.index_keys(owner_id)
         (answer,) = self._calls.read(
-            keys[0], [scripts.COUNT.command(keys, b"%d" % hashes.milliseconds(at))]
+            expiry, [scripts.COUNT.command([expiry], b"%d" % hashes.milliseconds(at))]
         )
         later, within = answer
         count: int = later + self._count_live(owner_id, within, at)
