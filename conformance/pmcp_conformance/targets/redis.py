@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class RedisTarget(BackendTarget):
     """The Redis or Valkey server at REDIS_URL, under a prefix of the run's own.
 
-    Durable only as far as the server is: `RedisBackend.verify` says whether it keeps what it
-    acknowledges, and a server that does not makes the target unavailable.
+    Durable only as far as the server is: `RedisBackend.inspect` says whether it keeps what it
+    acknowledges, and a server that does not makes the target unavailable. One that does not show
+    its settings is taken at its word.
     """
 
     name = "redis"
@@ -41,10 +42,10 @@ class RedisTarget(BackendTarget):
             return "REDIS_URL names no server: set it, for example to redis://127.0.0.1:6379/0"
         try:
             with self.open() as handle:
-                handle.verify()
+                wrong = handle.inspect().wrong
         except (StorageError, ValueError) as error:
             return str(error)
-        return None
+        return "; ".join(wrong) or None
 
     def open(self) -> RedisBackend:
         return self._open(self._url)
