@@ -27,9 +27,8 @@ from pmcp_storage import (
     TaskRecord,
     TaskStatus,
 )
-from support.redis_server import RedisServer, free_port, redis_server, server_program
-
-__all__ = ["redis_server"]
+from support.redis_server import RedisServer, server_program
+from support.servers import free_port
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(hours=1)
@@ -45,9 +44,8 @@ def make(task_id: str = "t", **fields: Any) -> TaskRecord:
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    yield server
-    server.stop()
+    with RedisServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def failure_of(call: Callable[[], object]) -> StorageError | None:
 
 
 def test_the_documented_permissions_suffice(own_server: RedisServer) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "redis.md").read_text()
     (line,) = re.findall("^ACL SETUSER .*$", text, re.MULTILINE)
     with own_server.client() as client:
         client.execute_command(*line.split())
@@ -195,27 +193,22 @@ def without_config(tmp_path: Path, *options: str) -> RedisServer:
 
 
 def test_verify_says_what_it_could_not_see(tmp_path: Path) -> None:
-    server = without_config(tmp_path)
-    try:
-        with RedisBackend.from_url(server.url) as backend:
-            assert backend.inspect() == ([], ["appendfsync"])
-            with pytest.raises(BackendError, match="does not show appendfsync") as failed:
-                backend.verify()
-            assert "appendfsync is always" in str(failed.value)
-    finally:
-        server.stop()
+    with without_config(tmp_path) as server, RedisBackend.from_url(server.url) as backend:
+        assert backend.inspect() == ([], ["appendfsync"])
+        with pytest.raises(BackendError, match="does not show appendfsync") as failed:
+            backend.verify()
+        assert "appendfsync is always" in str(failed.value)
 
 
 def test_what_info_shows_is_judged_where_config_is_denied(tmp_path: Path) -> None:
-    server = without_config(tmp_path, "--maxmemory-policy", "allkeys-lru")
-    try:
-        with RedisBackend.from_url(server.url) as backend:
-            with pytest.raises(BackendError) as failed:
-                backend.verify()
-            assert "maxmemory-policy is allkeys-lru, not noeviction" in str(failed.value)
-            assert "does not show appendfsync" in str(failed.value)
-    finally:
-        server.stop()
+    with (
+        without_config(tmp_path, "--maxmemory-policy", "allkeys-lru") as server,
+        RedisBackend.from_url(server.url) as backend,
+    ):
+        with pytest.raises(BackendError) as failed:
+            backend.verify()
+        assert "maxmemory-policy is allkeys-lru, not noeviction" in str(failed.value)
+        assert "does not show appendfsync" in str(failed.value)
 
 
 def command(verb: str, url: str) -> subprocess.CompletedProcess[str]:
@@ -224,15 +217,12 @@ def command(verb: str, url: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_init_does_not_fail_because_of_what_it_cannot_see(tmp_path: Path) -> None:
-    server = without_config(tmp_path)
-    try:
+    with without_config(tmp_path) as server:
         init, verify = command("init", server.url), command("verify", server.url)
         assert init.returncode == 0
         assert "does not show appendfsync" in init.stdout
         assert verify.returncode == 1
         assert "does not show appendfsync" in verify.stderr
-    finally:
-        server.stop()
 
 
 # Writes that cannot have been executed
@@ -304,8 +294,8 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RedisServer
         for slots in (("0", "16382"), ("16383", "16383")):
             buses.append(free_port())
             options = ("--cluster-enabled", "yes", "--cluster-port", str(buses[-1]))
-            nodes.append(RedisServer(tmp_path_factory.mktemp("node"), *options))
-            running.callback(nodes[-1].stop)
+            server = RedisServer(tmp_path_factory.mktemp("node"), *options)
+            nodes.append(running.enter_context(server))
             with nodes[-1].client() as client:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
         with nodes[0].client() as client:

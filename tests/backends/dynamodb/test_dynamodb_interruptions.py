@@ -30,20 +30,12 @@ from pmcp_storage import (
     OutcomeUnknownError,
 )
 from pmcp_storage.backends.dynamodb import client_from_env
-from support.dynamodb_support import (
-    Answer,
-    Fault,
-    Forward,
-    StandIn,
-    a_record,
-    an_owner,
-    connect,
-    failure,
-    loses_answer,
-    passes,
-)
+from support.dynamodb_faults import Answer, Fault, Request, failure, lose_answer, pass_on
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import connect, new_owner
 from support.forking import in_children
 from support.interruption import TimeLimitReached, instructions_of, interrupted_at, time_limit
+from support.records import make_record
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -56,8 +48,8 @@ CLOSED_BY_THE_COLLECTOR = pytest.mark.filterwarnings(
 
 
 @pytest.fixture
-def stand_in(dynamodb_client: DynamoDBClient) -> Iterator[StandIn]:
-    with StandIn(dynamodb_client.meta.endpoint_url).running() as running:
+def proxy(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
+    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as running:
         yield running
 
 
@@ -73,36 +65,36 @@ def backend(dynamodb_client: DynamoDBClient, table: str) -> Iterator[DynamoDbBac
 @pytest.mark.parametrize("retries", ["legacy", "standard"])
 @pytest.mark.parametrize("error", [TimeLimitReached, TimeoutError, ConnectionError, ValueError])
 def test_a_caller_s_exception_comes_out_and_nothing_is_repeated(
-    stand_in: StandIn, table: str, error: type[Exception], retries: str
+    proxy: DynamoDbProxy, table: str, error: type[Exception], retries: str
 ) -> None:
     released = threading.Event()
 
-    def waits(forward: Forward) -> Answer | None:
+    def waits(request: Request) -> Answer | None:
         released.wait(10)
         return None
 
-    client = connect(stand_in.endpoint, retries={"mode": retries})
+    client = connect(proxy.endpoint, retries={"mode": retries})
     backend = DynamoDbBackend(client, table)
-    stand_in.always(waits)
+    proxy.always(waits)
     with pytest.raises(error) as raised, time_limit(0.2, error):
-        backend.create(a_record(an_owner()))
+        backend.create(make_record("task", owner_id=new_owner()))
     released.set()
     assert type(raised.value) is error
-    assert stand_in.requests == ["PutItem"]
-    stand_in.plan = lambda action: passes
-    assert backend.create(a_record(an_owner())) == 1
+    assert proxy.requests == ["PutItem"]
+    proxy.plan = lambda action: pass_on
+    assert backend.create(make_record("task", owner_id=new_owner())) == 1
     client.close()
 
 
-def test_what_the_caller_was_handling_proves_nothing(stand_in: StandIn, table: str) -> None:
-    client = connect(stand_in.endpoint, retries={"mode": "standard", "total_max_attempts": 1})
+def test_what_the_caller_was_handling_proves_nothing(proxy: DynamoDbProxy, table: str) -> None:
+    client = connect(proxy.endpoint, retries={"mode": "standard", "total_max_attempts": 1})
     backend = DynamoDbBackend(client, table)
-    stand_in.next(loses_answer)
+    proxy.next(lose_answer)
     try:
         connect_elsewhere()
     except TimeLimitReached:
         with pytest.raises(OutcomeUnknownError):
-            backend.create(a_record(an_owner()))
+            backend.create(make_record("task", owner_id=new_owner()))
     client.close()
 
 
@@ -119,9 +111,9 @@ def connect_elsewhere() -> None:
 def test_an_interruption_at_any_instruction_leaves_nothing_behind(
     backend: DynamoDbBackend,
 ) -> None:
-    owner_id = an_owner()
+    owner_id = new_owner()
     for task_id in ("t", "u"):
-        backend.create(a_record(owner_id, task_id))
+        backend.create(make_record(task_id, owner_id=owner_id))
 
     def call() -> None:
         assert backend.get(owner_id, "t").record.task_id == "t"
@@ -148,7 +140,7 @@ def sockets() -> int:
 
 
 def test_of_children_with_one_handle_one_wins_each_version(backend: DynamoDbBackend) -> None:
-    record = a_record(an_owner())
+    record = make_record("task", owner_id=new_owner())
     version = backend.create(record)
 
     def put() -> str:
@@ -168,7 +160,7 @@ def test_a_client_that_was_handed_in_is_not_used_in_a_child(
     dynamodb_client: DynamoDBClient, table: str
 ) -> None:
     backend = DynamoDbBackend(dynamodb_client, table)
-    owner_id = an_owner()
+    owner_id = new_owner()
 
     def message_of(call: Callable[[], object]) -> str:
         try:
@@ -195,22 +187,22 @@ def test_a_client_that_was_handed_in_is_not_used_in_a_child(
 # Writes that were never sent
 
 
-def speaks_no_tls(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.endpoint.replace("http:", "https:"))
+def speaks_no_tls(monkeypatch: pytest.MonkeyPatch, proxy: DynamoDbProxy) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint.replace("http:", "https:"))
 
 
-def dead_proxy(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
+def dead_proxy(monkeypatch: pytest.MonkeyPatch, proxy: DynamoDbProxy) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://dynamodb.us-east-1.amazonaws.com")
 
 
-def proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
+def proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, proxy: DynamoDbProxy) -> None:
     # An HTTP server that knows no CONNECT.
-    monkeypatch.setenv("HTTPS_PROXY", stand_in.endpoint)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://dynamodb.us-east-1.amazonaws.com")
 
 
-def unknown_host(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
+def unknown_host(monkeypatch: pytest.MonkeyPatch, proxy: DynamoDbProxy) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://nowhere.invalid")
 
 
@@ -222,14 +214,14 @@ def unknown_host(monkeypatch: pytest.MonkeyPatch, stand_in: StandIn) -> None:
 def test_a_write_that_was_never_sent_is_not_unknown(
     monkeypatch: pytest.MonkeyPatch,
     dynamodb_client: DynamoDBClient,
-    stand_in: StandIn,
+    proxy: DynamoDbProxy,
     table: str,
-    way: Callable[[pytest.MonkeyPatch, StandIn], None],
+    way: Callable[[pytest.MonkeyPatch, DynamoDbProxy], None],
 ) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
-    way(monkeypatch, stand_in)
+    way(monkeypatch, proxy)
     with DynamoDbBackend.from_env(table) as backend:
-        record = a_record(an_owner())
+        record = make_record("task", owner_id=new_owner())
         writes: list[Callable[[], object]] = [
             lambda: backend.create(record),
             lambda: backend.put_if_version(record, 1),
@@ -313,7 +305,7 @@ def test_a_profile_without_usable_credentials_is_said_to_be_so(
     with security_token_service() as url:
         no_credentials.setenv("AWS_ENDPOINT_URL_STS", url)
         with pytest.raises(BackendError, match="credentials") as failed:
-            DynamoDbBackend.from_env(table).create(a_record(an_owner()))
+            DynamoDbBackend.from_env(table).create(make_record("task", owner_id=new_owner()))
     assert type(failed.value) is BackendError
     assert words in str(failed.value)
     assert failed.value.__cause__ is not None
@@ -362,30 +354,30 @@ def test_a_table_may_be_set_up_several_times_at_once(dynamodb_client: DynamoDBCl
 
 
 def test_what_another_has_set_up_meanwhile_is_no_failure(
-    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, stand_in: StandIn
+    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, proxy: DynamoDbProxy
 ) -> None:
     name = f"init-{uuid.uuid4().hex}"
-    forwards: list[Forward] = []
+    requests: list[Request] = []
 
-    def in_use(forward: Forward) -> Answer:
-        forward()
+    def in_use(request: Request) -> Answer:
+        request()
         return failure(400, "ResourceInUseException")
 
-    def invalid(forward: Forward) -> Answer:
-        forward()
+    def invalid(request: Request) -> Answer:
+        request()
         return failure(400, "ValidationException")
 
-    def missing_at_first(forward: Forward) -> Answer | None:
-        forwards.append(forward)
-        return failure(400, "ResourceNotFoundException") if len(forwards) < 3 else forward()
+    def missing_at_first(request: Request) -> Answer | None:
+        requests.append(request)
+        return failure(400, "ResourceNotFoundException") if len(requests) < 3 else request()
 
     faults = {
         "CreateTable": in_use,
         "UpdateTimeToLive": invalid,
         "DescribeTable": missing_at_first,
     }
-    stand_in.plan = lambda action: faults.get(action, passes)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.endpoint)
+    proxy.plan = lambda action: faults.get(action, pass_on)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
     process = command("init", name)
     assert "is as it should be" in process.communicate()[0]
     assert process.returncode == 0
@@ -393,12 +385,12 @@ def test_what_another_has_set_up_meanwhile_is_no_failure(
 
 
 def test_what_init_may_not_do_is_named_after_what_it_did(
-    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, stand_in: StandIn
+    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, proxy: DynamoDbProxy
 ) -> None:
     name = f"init-{uuid.uuid4().hex}"
     denied = failure(400, "AccessDeniedException")
-    stand_in.plan = lambda action: (lambda _: denied) if action == "UpdateTimeToLive" else passes
-    monkeypatch.setenv("AWS_ENDPOINT_URL", stand_in.endpoint)
+    proxy.plan = lambda action: (lambda _: denied) if action == "UpdateTimeToLive" else pass_on
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
     process = command("init", name)
     output = process.communicate()[0]
     assert process.returncode == 1
@@ -407,16 +399,16 @@ def test_what_init_may_not_do_is_named_after_what_it_did(
     dynamodb_client.delete_table(TableName=name)
 
 
-def test_a_table_that_is_being_deleted_is_not_called_new(stand_in: StandIn, table: str) -> None:
-    def deleting(forward: Forward) -> Answer:
-        return Answer(200, {}, forward().body.replace(b'"ACTIVE"', b'"DELETING"'))
+def test_a_table_that_is_being_deleted_is_not_called_new(proxy: DynamoDbProxy, table: str) -> None:
+    def deleting(request: Request) -> Answer:
+        return Answer(200, {}, request().body.replace(b'"ACTIVE"', b'"DELETING"'))
 
     faults: dict[str, Fault] = {
         "DescribeTable": deleting,
         "GetItem": lambda _: failure(400, "ResourceNotFoundException"),
     }
-    stand_in.plan = lambda action: faults.get(action, passes)
-    client = connect(stand_in.endpoint)
+    proxy.plan = lambda action: faults.get(action, pass_on)
+    client = connect(proxy.endpoint)
     backend = DynamoDbBackend(client, table)
     with pytest.raises(BackendError, match="is being deleted"):
         backend.get("o", "t")
@@ -426,17 +418,17 @@ def test_a_table_that_is_being_deleted_is_not_called_new(stand_in: StandIn, tabl
 
 
 def test_verify_says_what_it_could_not_see_beside_what_is_wrong(
-    stand_in: StandIn, table: str
+    proxy: DynamoDbProxy, table: str
 ) -> None:
-    def creating(forward: Forward) -> Answer:
-        return Answer(200, {}, forward().body.replace(b'"ACTIVE"', b'"CREATING"'))
+    def creating(request: Request) -> Answer:
+        return Answer(200, {}, request().body.replace(b'"ACTIVE"', b'"CREATING"'))
 
     faults: dict[str, Fault] = {
         "DescribeTable": creating,
         "DescribeTimeToLive": lambda _: failure(400, "AccessDeniedException"),
     }
-    stand_in.plan = lambda action: faults.get(action, passes)
-    client = connect(stand_in.endpoint)
+    proxy.plan = lambda action: faults.get(action, pass_on)
+    client = connect(proxy.endpoint)
     with pytest.raises(BackendError, match="CREATING: wait until it is ACTIVE") as failed:
         DynamoDbBackend(client, table).verify()
     assert "allow dynamodb:DescribeTimeToLive" in str(failed.value)
@@ -452,7 +444,7 @@ def test_verify_says_what_it_could_not_see_beside_what_is_wrong(
 def test_a_version_of_any_length_is_compared_by_value(
     backend: DynamoDbBackend, version: int
 ) -> None:
-    record = a_record(an_owner())
+    record = make_record("task", owner_id=new_owner())
     with pytest.raises(NotFoundError):
         backend.put_if_version(record, version)
     backend.create(record)

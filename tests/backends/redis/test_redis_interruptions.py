@@ -32,9 +32,7 @@ from support.interruption import (
     interrupted_at,
     time_limit,
 )
-from support.redis_server import RedisServer, redis_server
-
-__all__ = ["redis_server"]
+from support.redis_server import RedisServer
 
 NOW = datetime.now(UTC)
 
