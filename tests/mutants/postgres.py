@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from importlib import import_module
 from typing import Any, LiteralString, NamedTuple, cast
 from uuid import uuid4
 
@@ -74,15 +75,15 @@ class Session(psycopg.Connection[Any]):
 
 
 def _impatient(gen: Any, until: float | None) -> Any:
-    wanted = next(gen)
-    while True:
-        ready = yield wanted
-        if not ready and until is not None and time.monotonic() > until:
-            raise psycopg.OperationalError("no answer in time")
-        try:
+    ready = None
+    try:
+        while True:
             wanted = gen.send(ready)
-        except StopIteration as end:
-            return end.value
+            while not (ready := (yield wanted)):
+                if until is not None and time.monotonic() > until:
+                    raise psycopg.OperationalError("no answer in time")
+    except StopIteration as end:
+        return end.value
 
 
 class Answer(NamedTuple):
@@ -281,6 +282,27 @@ class Locking(PgBackend):
             raise self.failure(error, OutcomeUnknownError) from error
 
 
+class IdleInTransaction(PgBackend):
+    """Reads begin a transaction and leave it open; a write that follows in it commits it."""
+
+    def connect(self) -> psycopg.Connection[Any]:
+        session = super().connect()
+        session.autocommit = False
+        return session
+
+    def run(self, session: psycopg.Connection[Any], statement: str, **values: object) -> Answer:
+        answer = super().run(session, statement, **values)
+        if not self.sql(statement).startswith("SELECT"):
+            session.commit()
+        return answer
+
+    def give_back(self, session: psycopg.Connection[Any]) -> None:
+        if self._closed or session.info.transaction_status == TransactionStatus.INERROR:
+            session.close()
+        else:
+            self.idle.append(session)
+
+
 def is_usable(session: psycopg.Connection[Any]) -> bool:
     """Whether nothing has come on the idle connection, such as its end."""
     if session.closed:
@@ -310,12 +332,18 @@ class PgTarget(BackendTarget):
     name = "postgres-mutant"
     # Two seconds to connect, the library's least, and an answer twice.
     answer_within = 5.0
-    backend: type[PgBackend] = PgBackend
 
-    def __init__(self, backend: type[PgBackend] | None = None) -> None:
-        self.backend = backend or self.backend
+    def __init__(self, backend: type[PgBackend] = PgBackend) -> None:
+        # By its name, because a child cannot import the tests' modules before it has this state.
+        self._backend = backend.__module__, backend.__name__
         self.url = make_conninfo(server_url(), connect_timeout=2, client_encoding="UTF8")
         self._name = f"mutant_{uuid4().hex[:12]}"
+
+    @property
+    def backend(self) -> type[PgBackend]:
+        module, name = self._backend
+        found: type[PgBackend] = getattr(import_module(module), name)
+        return found
 
     def prepare(self) -> None:
         self.make(self._name)

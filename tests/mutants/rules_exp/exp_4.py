@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
+
+import psycopg
 
 from mutants.base import (
     Seamed,
     now,
 )
+from mutants.postgres import Locking, PgBackend
 from mutants.rules_exp.support import Cleaning
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
     MemoryStorage,
 )
@@ -64,3 +68,35 @@ class CleanupCountsWhatOthersRemove(Seamed):
                 if self._storage.rows.get(key) is row:
                     self._storage.remove(key)
         return len(due)
+
+
+class CountsBeforeItCleans(PgBackend):
+    """breaks EXP-4: cleanup counts what has expired in one statement and deletes it in another."""
+
+    def _cleanup_expired(self) -> int:
+        found = self.read("SELECT FROM {table} WHERE {has_expired}").count
+        super()._cleanup_expired()
+        return found
+
+
+class VictimsOfADeadlockCount(Locking):
+    """breaks EXP-4: cleanup deletes row by row, in any order, in one transaction. Two of them wait
+    for each other, the server rolls one back, and that one reports what it had deleted by then.
+    """
+
+    def connect(self) -> psycopg.Connection[Any]:
+        session = super().connect()
+        session.execute("SET deadlock_timeout = 10")
+        return session
+
+    def _cleanup_expired(self) -> int:
+        query = "SELECT owner_id, task_id FROM {table} WHERE {has_expired} ORDER BY random()"
+        removed = 0
+        try:
+            with self.transaction() as session:
+                for owner_id, task_id in self.run(session, query).rows:
+                    removed += self.run(session, self.remove, owner=owner_id, task=task_id).count
+        except BackendError as error:
+            if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                raise
+        return removed

@@ -8,6 +8,9 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 
+import psycopg
+
+from mutants.postgres import Answer, PgBackend
 from pmcp_storage import (
     BackendError,
     NotFoundError,
@@ -149,3 +152,17 @@ class AnswersFromAMirror(TcpBackend):
             if key not in self._seen:
                 raise
         return self._seen[key]
+
+
+class LostReadsFindNothing(PgBackend):
+    """breaks FLT-10: a read whose connection is lost has no rows, as where errors are logged and
+    the result stays the empty list that it began as.
+    """
+
+    def read(self, statement: str, **values: object) -> Answer:
+        try:
+            return super().read(statement, **values)
+        except BackendError as error:
+            if isinstance(error.__cause__, psycopg.OperationalError):
+                return Answer([], 0)
+            raise

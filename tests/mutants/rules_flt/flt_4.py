@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from mutants.rules_flt.flt_3 import ConflictsWithItself
 from pmcp_storage import (
     OutcomeUnknownError,
@@ -29,6 +30,16 @@ class PutsAgainWhenUnknown(TcpBackend):
     """breaks FLT-4: a put whose outcome is unknown is simply repeated, over what another has
     written meanwhile.
     """
+
+    def _put(self, record: TaskRecord) -> int:
+        try:
+            return super()._put(record)
+        except OutcomeUnknownError:
+            return super()._put(record)
+
+
+class RepeatsTheUpsert(PgBackend):
+    """breaks FLT-4: a put whose connection was lost is sent again, and its version counts twice."""
 
     def _put(self, record: TaskRecord) -> int:
         try:

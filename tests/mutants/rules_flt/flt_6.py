@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
+import psycopg
+
+from mutants.postgres import PgBackend
 from support.tcp_store import (
     Message,
     RefusedError,
@@ -93,3 +97,13 @@ class LosesAPlaceWithEachRefusal(LosesPlaces):
     places = 24
     lost_with = RefusedError
     patience = 0.1
+
+
+class KeepsBrokenSessions(PgBackend):
+    """breaks FLT-6: a connection that has broken goes back to the pool, and fails for ever."""
+
+    def take(self) -> psycopg.Connection[Any]:
+        return self.idle.pop() if self.idle else super().take()
+
+    def give_back(self, session: psycopg.Connection[Any]) -> None:
+        self.idle.append(session)

@@ -8,6 +8,7 @@ import re
 from mutants.base import (
     Seamed,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_key.support import MatchingKeys
 from pmcp_storage import (
     InMemoryBackend,
@@ -51,3 +52,9 @@ class ListsByRegex(InMemoryBackend):
         except re.error:
             return []
         return [entry for entry in found if pattern.fullmatch(entry.record.owner_id)]
+
+
+class OwnersAreLikePatterns(PgBackend):
+    """breaks KEY-6: a listing compares owners by LIKE, where % and _ stand for anything."""
+
+    listed = "owner_id LIKE %(owner)s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -40,3 +41,9 @@ class OwnersWithALabel(InMemoryBackend):
                 found += super()._list_by_owner(owner, limit=limit, after=after)
         found.sort(key=lambda entry: entry.record.task_id, reverse=True)
         return found[:limit]
+
+
+class ListsByPrefix(PgBackend):
+    """breaks LIST-9: a listing finds the keys that begin with the owner, by LIKE."""
+
+    listed = "owner_id LIKE %(owner)s || '%%'"

@@ -10,15 +10,20 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
+
+import psycopg
 
 from mutants.base import (
     MutantTarget,
 )
 from mutants.files import FileLock, FileStorage, FileTarget
+from mutants.postgres import PgBackend, PgTarget, values
 from pmcp_storage import (
+    AlreadyExistsError,
     InMemoryBackend,
     StorageBackend,
+    TaskRecord,
 )
 from support import tcp_store
 from support.tcp_store import (
@@ -161,4 +166,32 @@ class FilePerRefusal(FileTarget):
     def dispose(self) -> None:
         while ForgetfulLock.forgotten:
             os.close(ForgetfulLock.forgotten.pop())
+        super().dispose()
+
+
+class LosesTheSession(PgBackend):
+    """Gives a connection back where all went well, and forgets one by which create is refused."""
+
+    lent: ClassVar[list[psycopg.Connection[Any]]] = []
+
+    def _create(self, record: TaskRecord) -> int:
+        self.lent.append(session := self.take())
+        if not self.run(session, "{insert} ON CONFLICT DO NOTHING", **values(record)).count:
+            raise AlreadyExistsError(record.owner_id, record.task_id)
+        self.lent.remove(session)
+        self.give_back(session)
+        return 1
+
+
+class RefusalsLoseTheSession(PgTarget):
+    """breaks RES-1: a connection by which a write was refused never goes back to the pool: an
+    exception passes by the line that gives it back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(LosesTheSession)
+
+    def dispose(self) -> None:
+        while LosesTheSession.lent:
+            LosesTheSession.lent.pop().close()
         super().dispose()
