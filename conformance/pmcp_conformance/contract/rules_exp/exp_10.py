@@ -32,6 +32,8 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         trial.backend.delete(owner, key)
 
     crossed(trial, pair, check)
+    # The other way round, the cleanup may find the record locked, and wait for its refreshment.
+    crossed(trial, lambda key: pair(key)[::-1], check)
     crossed(
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )
