@@ -35,15 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     _engine.close()
-    if "mutants.postgres" in sys.modules:
-        from mutants.postgres import stop_server
+    if "mutants.postgres_target" in sys.modules:
+        from mutants.postgres_target import stop_server
 
         stop_server()
 
 
 def _postgres_url() -> str:
     """Where the PostgreSQL of the mutants listens; starts it unless the environment names one."""
-    from mutants.postgres import server_url
+    from mutants.postgres_target import server_url
 
     return server_url()
 

@@ -14,7 +14,8 @@ import pytest
 from mutants import Mutant, mutants
 from mutants.base import CollatedStorage, Merging, Recoding
 from mutants.harness import convict, prepared, run_parts, summary
-from mutants.postgres import Locking, PgTarget
+from mutants.postgres import Locking
+from mutants.postgres_target import PgTarget
 from mutants.rules_err.support import MissingTarget
 from mutants.rules_val.val_9 import Limited
 from pmcp_conformance.catalogue import catalogue

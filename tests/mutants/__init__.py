@@ -17,7 +17,8 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 from mutants.base import MutantTarget
-from mutants.postgres import PgBackend, PgTarget
+from mutants.postgres import PgBackend
+from mutants.postgres_target import PgTarget
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage

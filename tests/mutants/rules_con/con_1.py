@@ -23,6 +23,7 @@ from pmcp_storage import (
     NotFoundError,
     TaskRecord,
 )
+from support.postgres_sessions import Session
 from support.tcp_store import (
     Message,
     TcpServer,
@@ -183,7 +184,7 @@ class SeesNoUncommittedClaims(Locking):
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
         with self.transaction() as session:
             query = "SELECT FROM {table}_claims WHERE task_id = %(task)s"
-            if self.run(session, query, **values(record)).count:
+            if self.run(session, query, **values(record)).changed:
                 raise BackendError("another has claimed the record")
             self.run(session, "INSERT INTO {table}_claims VALUES (%(task)s)", **values(record))
             found = self.run(session, self.lock, **values(record)).rows
@@ -202,7 +203,7 @@ class UnlocksInAnotherSession(PgBackend):
 
     owner_lock = "(hashtext('{table}'), hashtext(%(owner)s))"
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Session:
         session = super().connect()
         session.execute("SET lock_timeout = 20")
         return session

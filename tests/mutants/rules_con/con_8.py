@@ -190,6 +190,6 @@ class AdvisoryLocksCollide(Locking):
         with self.transaction() as session:
             there = not self.run(session, lock, **values(record)).rows[0][0]
             insert = "{insert} ON CONFLICT DO NOTHING"
-            if there or not self.run(session, insert, **values(record)).count:
+            if there or not self.run(session, insert, **values(record)).changed:
                 raise AlreadyExistsError(record.owner_id, record.task_id)
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import psycopg
 
@@ -19,6 +18,7 @@ from pmcp_storage import (
     VersionedRecord,
 )
 from pmcp_storage.backends.memory import Key
+from support.postgres_sessions import Session
 
 
 class ReadsThroughACache(InMemoryBackend):
@@ -136,13 +136,13 @@ class ForgetsToCommit(PgBackend):
     can be read by its own session only.
     """
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Session:
         session = super().connect()
         session.autocommit = False
         return session
 
-    def give_back(self, session: psycopg.Connection[Any]) -> None:
-        self.idle.append(session)
+    def give_back(self, session: Session) -> None:
+        self.pool.keep(session)
 
 
 class ReadsInAnOldSnapshot(IdleInTransaction):
@@ -150,7 +150,7 @@ class ReadsInAnOldSnapshot(IdleInTransaction):
     what the first one saw, until the handle writes: idle in transaction, or a replica that lags.
     """
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Session:
         session = super().connect()
         session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         return session
@@ -172,7 +172,7 @@ class LooksAtNotificationsTooLate(PgBackend):
     def __init__(self, url: str, schema: str) -> None:
         super().__init__(url, schema)
         self._cache: dict[tuple[str, str], VersionedRecord] = {}
-        self._listener: psycopg.Connection[Any] | None = None
+        self._listener: Session | None = None
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         key = (owner_id, task_id)
@@ -199,7 +199,7 @@ class LooksAtNotificationsTooLate(PgBackend):
 class TableOfTheSession(PgBackend):
     """breaks CON-9: the table is a temporary one, which every session has for itself."""
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Session:
         session = super().connect()
         layout = self.layout.replace("CREATE TABLE {table}", "CREATE TEMP TABLE mine")
         session.execute(self.sql(layout))

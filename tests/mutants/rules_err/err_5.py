@@ -155,5 +155,5 @@ class ShowsTheParameters(PgBackend):
         try:
             return super().carry_out(statement, values, lost)
         except BackendError as error:
-            text = f"{error} [SQL: {self.sql(statement)}] [parameters: {values}]"
+            text = f"{error} [SQL: {self.sql(statement)!r}] [parameters: {values}]"
             raise type(error)(text) from error.__cause__

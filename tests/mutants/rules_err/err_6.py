@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -23,6 +22,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from support.postgres_sessions import Session
 
 
 class AbortedAfterAConflict(Seamed):
@@ -105,7 +105,7 @@ class LeavesTheTransactionFailed(Locking):
         except psycopg.Error as error:
             raise self.failure(error, OutcomeUnknownError) from error
         finally:
-            self.idle.append(session)
+            self.pool.keep(session)
         return 1
 
 
@@ -114,19 +114,19 @@ class RollsBackOnCheckout(Locking):
     back after an error: until then the row that a refused write has locked stays locked.
     """
 
-    def take(self) -> psycopg.Connection[Any]:
+    def take(self) -> Session:
         session = super().take()
         session.rollback()
         return session
 
-    def give_back(self, session: psycopg.Connection[Any]) -> None:
-        if self._closed or session.info.transaction_status == TransactionStatus.UNKNOWN:
+    def give_back(self, session: Session) -> None:
+        if session.info.transaction_status == TransactionStatus.UNKNOWN:
             session.close()
         else:
-            self.idle.append(session)
+            self.pool.keep(session)
 
     @contextmanager
-    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
+    def transaction(self) -> Iterator[Session]:
         try:
             with self.session() as session:
                 session.execute("BEGIN")

@@ -68,4 +68,5 @@ class CleansUpByLocalTime(PgBackend):
 
     layout = PgBackend.layout.replace("timestamptz", "timestamp")
     expiry = "%(expires_at)s::timestamptz AT TIME ZONE 'UTC'"
+    live_at = "%(live_at)s::timestamptz AT TIME ZONE 'UTC'"
     has_expired = "expires_at <= localtimestamp"

@@ -8,6 +8,7 @@ import uuid
 from mutants.postgres import Answer, PgBackend
 from pmcp_storage import (
     AlreadyExistsError,
+    BackendError,
     ConcurrentModificationError,
     NotFoundError,
     OutcomeUnknownError,
@@ -140,5 +141,8 @@ class RepeatsTheSwap(PgBackend):
     def write(self, statement: str, **values: object) -> Answer:
         try:
             return super().write(statement, **values)
-        except OutcomeUnknownError:
-            return super().write(statement, **values)
+        except OutcomeUnknownError as unknown:
+            try:
+                return super().write(statement, **values)
+            except BackendError:
+                raise unknown from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.postgres import PgBackend
 from mutants.rules_flt.flt_3 import ConflictsWithItself
 from pmcp_storage import (
+    BackendError,
     OutcomeUnknownError,
     TaskRecord,
 )
@@ -34,8 +35,11 @@ class PutsAgainWhenUnknown(TcpBackend):
     def _put(self, record: TaskRecord) -> int:
         try:
             return super()._put(record)
-        except OutcomeUnknownError:
-            return super()._put(record)
+        except OutcomeUnknownError as unknown:
+            try:
+                return super()._put(record)
+            except BackendError:
+                raise unknown from None
 
 
 class RepeatsTheUpsert(PgBackend):
@@ -44,5 +48,8 @@ class RepeatsTheUpsert(PgBackend):
     def _put(self, record: TaskRecord) -> int:
         try:
             return super()._put(record)
-        except OutcomeUnknownError:
-            return super()._put(record)
+        except OutcomeUnknownError as unknown:
+            try:
+                return super()._put(record)
+            except BackendError:
+                raise unknown from None

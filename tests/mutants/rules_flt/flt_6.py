@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
-
-import psycopg
 
 from mutants.postgres import PgBackend
+from support.postgres_sessions import Session
 from support.tcp_store import (
     Message,
     RefusedError,
@@ -102,8 +100,8 @@ class LosesAPlaceWithEachRefusal(LosesPlaces):
 class KeepsBrokenSessions(PgBackend):
     """breaks FLT-6: a connection that has broken goes back to the pool, and fails for ever."""
 
-    def take(self) -> psycopg.Connection[Any]:
-        return self.idle.pop() if self.idle else super().take()
+    def take(self) -> Session:
+        return self.pool.idle.pop() if self.pool.idle else super().take()
 
-    def give_back(self, session: psycopg.Connection[Any]) -> None:
-        self.idle.append(session)
+    def give_back(self, session: Session) -> None:
+        self.pool.keep(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import Any
 
 from mutants.base import (
     Seamed,
@@ -12,6 +13,7 @@ from mutants.postgres import PgBackend
 from mutants.rules_key.support import MatchingKeys
 from pmcp_storage import (
     InMemoryBackend,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -58,3 +60,6 @@ class OwnersAreLikePatterns(PgBackend):
     """breaks KEY-6: a listing compares owners by LIKE, where % and _ stand for anything."""
 
     listed = "owner_id LIKE %(owner)s"
+
+    def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
+        return VersionedRecord(TaskRecord.from_json(row[1]), row[2])

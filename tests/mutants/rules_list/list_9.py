@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -47,3 +50,6 @@ class ListsByPrefix(PgBackend):
     """breaks LIST-9: a listing finds the keys that begin with the owner, by LIKE."""
 
     listed = "owner_id LIKE %(owner)s || '%%'"
+
+    def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
+        return VersionedRecord(TaskRecord.from_json(row[1]), row[2])

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Any, ClassVar
-
-import psycopg
+from typing import IO, ClassVar
 
 from mutants.base import (
     MutantTarget,
 )
 from mutants.files import FileLock, FileStorage, FileTarget
-from mutants.postgres import PgBackend, PgTarget, values
+from mutants.postgres import PgBackend, values
+from mutants.postgres_target import PgTarget
 from pmcp_storage import (
     AlreadyExistsError,
     InMemoryBackend,
@@ -26,6 +25,7 @@ from pmcp_storage import (
     TaskRecord,
 )
 from support import tcp_store
+from support.postgres_sessions import Session
 from support.tcp_store import (
     TcpBackend,
     TcpTarget,
@@ -172,11 +172,11 @@ class FilePerRefusal(FileTarget):
 class LosesTheSession(PgBackend):
     """Gives a connection back where all went well, and forgets one by which create is refused."""
 
-    lent: ClassVar[list[psycopg.Connection[Any]]] = []
+    lent: ClassVar[list[Session]] = []
 
     def _create(self, record: TaskRecord) -> int:
         self.lent.append(session := self.take())
-        if not self.run(session, "{insert} ON CONFLICT DO NOTHING", **values(record)).count:
+        if not self.run(session, "{insert} ON CONFLICT DO NOTHING", **values(record)).changed:
             raise AlreadyExistsError(record.owner_id, record.task_id)
         self.lent.remove(session)
         self.give_back(session)

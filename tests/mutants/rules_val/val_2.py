@@ -70,8 +70,8 @@ class SubnormalsAreZero(Recoding):
 
 
 class RecordsAreJsonb(PgBackend):
-    """breaks VAL-2: records are jsonb, whose numbers are numeric: 1e300 comes back as an integer of
-    three hundred digits.
+    """breaks VAL-2: records are jsonb, whose numbers are decimal: -0.0 loses its sign, and 1e300
+    comes back as an integer of three hundred digits.
     """
 
     layout = PgBackend.layout.replace("data text", "data jsonb")
