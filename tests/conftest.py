@@ -1,15 +1,16 @@
-"""The servers that the tests share: a DynamoDB engine for the run, and a Redis for each worker.
+"""The servers that the tests share: one of each kind per run, also where the run has many workers.
 
-pytest loads this file for a run of the contract, too, which needs neither boto3 nor redis: so
+pytest loads this file for a run of the contract, too, which needs neither boto3 nor psycopg: so
 nothing that needs them is imported before a test asks for it.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,23 @@ def pytest_configure(config: pytest.Config) -> None:
     # Workers inherit the environment of the process that starts them.
     if config.getoption("numprocesses", None) and not config.getoption("collectonly"):
         _dynamodb_endpoint()
+        with suppress(pytest.fail.Exception):  # for tests that need it to say what is missing
+            _postgres_url()
 
 
 def pytest_unconfigure() -> None:
     _engine.close()
+    if "mutants.postgres_target" in sys.modules:
+        from mutants.postgres_target import stop_server
+
+        stop_server()
+
+
+def _postgres_url() -> str:
+    """Where the PostgreSQL of the mutants listens; starts it unless the environment names one."""
+    from mutants.postgres_target import server_url
+
+    return server_url()
 
 
 def _dynamodb_endpoint() -> str:

@@ -2,9 +2,9 @@
 
 A mutant is a class whose docstring begins with `breaks CAS-4:` and says what is broken and where
 storages have had that bug. It is a backend, a storage, a target or a task store, correct but for
-the bug. The mutants of CAS-4 are in `rules_cas/cas_4.py`; a class written there is found. What
-they are made from is in `base` (memory), `files` and `support.tcp_store` (a server); `harness`
-runs rules against them.
+the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`; a class written there is found. What
+they are made from is in `base` (memory), `files`, `postgres` and `support.tcp_store` (a server);
+`harness` runs rules against them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from importlib import import_module
 from pkgutil import walk_packages
 
 from mutants.base import MutantTarget
+from mutants.postgres import PgBackend
+from mutants.postgres_target import PgTarget
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage
@@ -43,6 +45,8 @@ class Mutant:
             return self.kind()
         if issubclass(self.kind, TcpBackend):
             return TcpTarget(self.kind)
+        if issubclass(self.kind, PgBackend):
+            return PgTarget(self.kind)
         if issubclass(self.kind, MemoryStorage):
             return MutantTarget(storage=self.kind)
         if issubclass(self.kind, GenericTaskStore):

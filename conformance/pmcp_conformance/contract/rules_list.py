@@ -135,6 +135,19 @@ def only_the_last_page_is_short(trial: Trial) -> None:
         page = trial.backend.list_by_owner(owner, limit=limit)
         found = [entry.record.task_id for entry in page]
         expect(found == expected, f"with limit={limit}: {expected}", short(found))
+    limits_of_hundreds(trial)
+
+
+def limits_of_hundreds(trial: Trial) -> None:
+    """A page has as many records as its limit, also where that is more than `PAGE`."""
+    owner, number = trial.owner(), PAGE + 20
+    for task in range(number):
+        trial.store_record(owner, f"t{task:03}")
+    for limit in (number - 1, number, 1000):
+        page = trial.backend.list_by_owner(owner, limit=limit)
+        expected = min(limit, number)
+        told = f"with limit={limit}, of {number} records: {expected}"
+        expect(len(page) == expected, told, f"{len(page)} records")
 
 
 @rule("LIST-9")

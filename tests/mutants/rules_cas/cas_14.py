@@ -8,6 +8,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     MemoryStorage,
     TaskRecord,
@@ -51,3 +52,20 @@ class SwapComparesFloats(Seamed):
         if stored and float(stored) == float(expected_version):
             expected_version = stored
         return super()._put_if_version(record, expected_version)
+
+
+class ExpectedVersionsAreInt4(PgBackend):
+    """breaks CAS-14: the column takes 64 bits, the parameter is bound as an integer of 32."""
+
+    swap = "{update} AND version = %(expected)s::integer"
+
+
+class VersionsAreFloat8(PgBackend):
+    """breaks CAS-14: versions are double precision, as in a JSON document, where from 2^53 on
+    neighbours are equal.
+    """
+
+    layout = PgBackend.layout.replace("version bigint", "version double precision")
+    shown = "task_id, data, version::bigint"
+    upsert = f"{PgBackend.upsert}::bigint"
+    swap = "{update} AND version = %(expected)s::double precision"

@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend, values
 from pmcp_storage import (
     ConcurrentModificationError,
     InMemoryBackend,
@@ -47,3 +48,15 @@ class AcceptsOlderVersions(Seamed):
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
         stored = self.version(key_of(record))
         return super()._put_if_version(record, max(stored, expected_version))
+
+
+class UpsertsWhereTheVersionFits(PgBackend):
+    """breaks CAS-2: INSERT ... ON CONFLICT DO UPDATE ... WHERE the version is the expected one
+    raises no error where it is another, and nobody looks whether it has written a row.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        swap = "WHERE stored.version = %(expected)s RETURNING version"
+        upsert = self.upsert.replace("RETURNING version", swap)
+        self.write(upsert, **values(record), expected=expected_version)
+        return expected_version + 1

@@ -8,6 +8,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_con.support import HalfLocked, VersionsLookedUpLater
 from pmcp_storage import (
     InMemoryBackend,
@@ -92,3 +93,15 @@ class ListsVersionsLater(VersionsLookedUpLater):
     """breaks CON-11: a listing reads the records and then their versions: pairs that never
     existed.
     """
+
+
+class ListsInTwoQueries(PgBackend):
+    """breaks CON-11: a listing reads the ids, and then the records one by one: one that is deleted
+    in between makes it fail.
+    """
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        page = super()._list_by_owner(owner_id, limit=limit, after=after)
+        return [self._get(owner_id, entry.record.task_id) for entry in page]

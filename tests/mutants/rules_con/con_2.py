@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import Locking
 from pmcp_storage import (
+    BackendError,
     ConcurrentModificationError,
     TaskRecord,
 )
@@ -38,3 +42,20 @@ class RepeatsWhenItHasToWait(Seamed):
             self._storage.lock.release()
         version = super()._put_if_version(record, expected_version)
         return super()._put_if_version(record, version) if waited else version
+
+
+class SerializationFailuresAreSwallowed(Locking):
+    """breaks CON-2: a serialization failure is logged, and the write that was rolled back by it
+    acknowledged.
+    """
+
+    lock = Locking.lock.replace(" FOR UPDATE", "")
+    isolation = "SERIALIZABLE"
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except BackendError as error:
+            if isinstance(error.__cause__, psycopg.errors.SerializationFailure):
+                return expected_version + 1
+            raise

@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend, values
 from mutants.rules_con.support import HalfLocked
 from pmcp_storage import (
     MemoryStorage,
@@ -68,3 +69,15 @@ class PutWastesVersions(HalfLocked):
         with self._storage.lock:
             self._drawn[key] = max(self._drawn.get(key, 0), stored) + 1
             return self._drawn[key]
+
+
+class WritesWhatItReadPlusOne(PgBackend):
+    """breaks CON-3: put reads the version in one statement and writes the next one in another."""
+
+    upsert = PgBackend.upsert.replace("stored.version + 1", "%(next)s")
+
+    def _put(self, record: TaskRecord) -> int:
+        found = self.read(self.select, owner=record.owner_id, task=record.task_id).rows
+        version = found[0][2] + 1 if found else 1
+        self.write(self.upsert, **values(record), next=version)
+        return int(version)

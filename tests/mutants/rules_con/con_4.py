@@ -7,6 +7,7 @@ import threading
 from mutants.base import (
     key_of,
 )
+from mutants.postgres import PgBackend, values
 from mutants.rules_con.support import HalfLocked, Intending
 from pmcp_storage import (
     AlreadyExistsError,
@@ -83,3 +84,15 @@ class LockGoesWithTheRecord(LockedByOwner):
                 if not self._storage.page(owner_id, 1, None):
                     self._locks.pop(owner_id, None)
             return found
+
+
+class LooksThenUpserts(PgBackend):
+    """breaks CON-4: create looks whether the key is present, and then writes by the upsert that put
+    uses too.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        if self.read(self.select, owner=record.owner_id, task=record.task_id).rows:
+            raise AlreadyExistsError(record.owner_id, record.task_id)
+        self.write(self.upsert, **values(record))
+        return 1

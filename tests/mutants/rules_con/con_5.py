@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from mutants.rules_con.support import HalfLocked
 
 
@@ -23,3 +24,14 @@ class DeleteAsksTheConnection(HalfLocked):
         shared = vars(self._storage)
         shared["changes"] = self.drop((owner_id, task_id))
         return bool(shared["changes"])
+
+
+class SelectsThenDeletes(PgBackend):
+    """breaks CON-5: delete answers by a SELECT before the DELETE, not by the rows that were
+    deleted.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        there = self.read(self.select, owner=owner_id, task=task_id).rows
+        self.write(self.remove, owner=owner_id, task=task_id)
+        return bool(there)

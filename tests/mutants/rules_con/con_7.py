@@ -8,6 +8,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_con.support import HalfLocked, VersionsLookedUpLater
 from pmcp_storage import (
     MemoryStorage,
@@ -49,3 +50,13 @@ class ReadsInTwoSteps(Seamed):
         if row is None:
             raise NotFoundError(owner_id, task_id)
         return read_row(owner_id, task_id, row.data, version)
+
+
+class ReadsInTwoStatements(PgBackend):
+    """breaks CON-7: get reads the version and the record in two statements of a transaction, of
+    which under READ COMMITTED each has a snapshot of its own.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        version = super()._get(owner_id, task_id).version
+        return VersionedRecord(super()._get(owner_id, task_id).record, version)

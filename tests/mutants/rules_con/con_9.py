@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import psycopg
+
 from mutants.base import (
     key_of,
 )
+from mutants.postgres import IdleInTransaction, PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
@@ -15,6 +18,7 @@ from pmcp_storage import (
     VersionedRecord,
 )
 from pmcp_storage.backends.memory import Key
+from support.postgres_sessions import Session
 
 
 class ReadsThroughACache(InMemoryBackend):
@@ -125,3 +129,79 @@ class CountsItsOwnWrites(InMemoryBackend):
     def _delete(self, owner_id: str, task_id: str) -> bool:
         self._counts.pop(owner_id, None)
         return super()._delete(owner_id, task_id)
+
+
+class ForgetsToCommit(PgBackend):
+    """breaks CON-9: the connection is not in autocommit mode, and nobody commits: what is written
+    can be read by its own session only.
+    """
+
+    def connect(self) -> Session:
+        session = super().connect()
+        session.autocommit = False
+        return session
+
+    def give_back(self, session: Session) -> None:
+        self.pool.keep(session)
+
+
+class ReadsInAnOldSnapshot(IdleInTransaction):
+    """breaks CON-9: a read leaves its transaction open, and under REPEATABLE READ the next one sees
+    what the first one saw, until the handle writes: idle in transaction, or a replica that lags.
+    """
+
+    def connect(self) -> Session:
+        session = super().connect()
+        session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return session
+
+
+class LooksAtNotificationsTooLate(PgBackend):
+    """breaks CON-9: get answers from a cache, and looks afterwards whether a NOTIFY of another's
+    write has come that would have made it read again.
+    """
+
+    layout = (
+        PgBackend.layout
+        + """; CREATE FUNCTION {table}_notify() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN NOTIFY written; RETURN NULL; END$$;
+        CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE ON {table}
+        FOR EACH ROW EXECUTE FUNCTION {table}_notify()"""
+    )
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__(url, schema)
+        self._cache: dict[tuple[str, str], VersionedRecord] = {}
+        self._listener: Session | None = None
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        key = (owner_id, task_id)
+        try:
+            if key not in self._cache:
+                self._cache[key] = super()._get(*key)
+            return self._cache[key]
+        finally:
+            self._listen()
+
+    def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = self.connect()
+            self._listener.execute("LISTEN written")
+        elif list(self._listener.notifies(timeout=0.001)):
+            self._cache.clear()
+
+    def _close(self) -> None:
+        super()._close()
+        if self._listener is not None:
+            self._listener.close()
+
+
+class TableOfTheSession(PgBackend):
+    """breaks CON-9: the table is a temporary one, which every session has for itself."""
+
+    def connect(self) -> Session:
+        session = super().connect()
+        layout = self.layout.replace("CREATE TABLE {table}", "CREATE TEMP TABLE mine")
+        session.execute(self.sql(layout))
+        self.table = "mine"
+        return session

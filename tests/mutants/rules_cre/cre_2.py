@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend, values
 from pmcp_storage import (
     AlreadyExistsError,
     InMemoryBackend,
@@ -60,3 +61,13 @@ class CreateIsIdempotent(Seamed):
         if row is not None and row.data == record.to_json():
             return 1
         return super()._create(record)
+
+
+class ConflictsDoNothing(PgBackend):
+    """breaks CRE-2: INSERT ... ON CONFLICT DO NOTHING raises no error where the key is present, and
+    nobody looks whether it has inserted a row.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        self.write("{insert} ON CONFLICT DO NOTHING", **values(record))
+        return 1

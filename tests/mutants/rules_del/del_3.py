@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     MemoryStorage,
 )
@@ -51,3 +52,11 @@ class DeleteByOwnerPrefix(DeleteMore):
 
     def along(self, key: Key, other: Key) -> bool:
         return other[1] == key[1] and other[0].startswith(key[0])
+
+
+class DeletesByPattern(PgBackend):
+    """breaks DEL-3: what belongs to a task has keys that begin with its id, and all of that is
+    deleted by LIKE.
+    """
+
+    remove = "DELETE FROM {table} WHERE owner_id = %(owner)s AND task_id LIKE %(task)s || '%%'"

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mutants.files import Files, FileStorage, InPlace, parsed, written
+from mutants.postgres import PgBackend, conflict, values
 from mutants.rules_dur.support import Buffered, DurableTarget
 from pmcp_storage import (
     BackendError,
+    TaskRecord,
 )
 from pmcp_storage.backends.memory import Key, Row
 
@@ -179,3 +181,16 @@ class RecordThenEntry(DurableTarget):
     """
 
     storage = EnlistedAfterwards
+
+
+class ReplacesInTwoTransactions(PgBackend):
+    """breaks DUR-2: a record is replaced by a DELETE and an INSERT, each committed by itself."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        found = self._get(record.owner_id, record.task_id).version
+        if found != expected_version:
+            raise conflict(record, expected_version, found)
+        self._delete(record.owner_id, record.task_id)
+        insert = self.insert.replace("{row}", self.row.replace("1", "%(next)s"))
+        self.write(insert, **values(record), next=expected_version + 1)
+        return expected_version + 1

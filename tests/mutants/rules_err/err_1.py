@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from mutants.postgres import PgBackend, values
 from mutants.rules_err.support import Missing, MissingTarget
 from pmcp_storage import (
     BackendError,
@@ -74,3 +75,12 @@ class CauseIsForgotten(TcpBackend):
         except (OSError, ValueError):
             pass
         raise BackendError("the store cannot be read")
+
+
+class ShowsTheDriversErrors(PgBackend):
+    """breaks ERR-1: the driver's error of a violated primary key reaches the caller as it is."""
+
+    def _create(self, record: TaskRecord) -> int:
+        with self.session() as session:
+            self.run(session, self.insert, **values(record))
+        return 1

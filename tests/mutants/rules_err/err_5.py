@@ -9,6 +9,7 @@ from typing import Any
 from mutants.base import (
     Seamed,
 )
+from mutants.postgres import Answer, PgBackend, conflict
 from mutants.rules_err.support import Missing, MissingTarget
 from pmcp_storage import (
     BackendError,
@@ -117,3 +118,40 @@ class HalfAnswersAreShown(TcpBackend):
             return self.exchange(request).fields
         except (OSError, ValueError) as error:
             raise BackendError(f"the store cannot be read: {error}") from error
+
+
+class LogsTheFailingRow(PgBackend):
+    """breaks ERR-5: a stale swap violates a constraint, and the server's error is logged with its
+    DETAIL, which quotes the row that was to be written.
+    """
+
+    layout = PgBackend.layout.replace(
+        "data text", "data jsonb, variables text GENERATED ALWAYS AS (data ->> 'variables') STORED"
+    )
+    shown = "task_id, data::text, version"
+    update = """UPDATE {table} SET expires_at = {expiry}, data = {data},
+        version = CASE WHEN version = %(expected)s THEN version + 1 END WHERE {key}"""
+    swap = "{update}"
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except BackendError as error:
+            logging.getLogger(__name__).warning("not written: %s", error.__cause__)
+            actual = self._get(record.owner_id, record.task_id).version
+            raise conflict(record, expected_version, actual) from error
+
+
+class ShowsTheParameters(PgBackend):
+    """breaks ERR-5: the error of a failed statement quotes the statement and its parameters, as
+    those of object-relational mappers do.
+    """
+
+    def carry_out(
+        self, statement: str, values: dict[str, object], lost: type[BackendError]
+    ) -> Answer:
+        try:
+            return super().carry_out(statement, values, lost)
+        except BackendError as error:
+            text = f"{error} [SQL: {self.sql(statement)!r}] [parameters: {values}]"
+            raise type(error)(text) from error.__cause__

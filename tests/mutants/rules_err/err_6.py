@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
 from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import Locking, values
 from pmcp_storage import (
+    AlreadyExistsError,
     BackendError,
     ConcurrentModificationError,
     NotFoundError,
+    OutcomeUnknownError,
     TaskRecord,
     VersionedRecord,
 )
+from support.postgres_sessions import Session
 
 
 class AbortedAfterAConflict(Seamed):
@@ -77,3 +87,50 @@ class LimitIsStickyAfterAnError(Seamed):
             self._refused = False
             self.overwrite(key_of(record), version=row.version, data=row.data)
         return version
+
+
+class LeavesTheTransactionFailed(Locking):
+    """breaks ERR-6: a connection whose transaction has failed goes back to the pool without a
+    rollback, and refuses whatever comes next.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        session = self.take()
+        try:
+            session.execute("BEGIN")
+            self.run(session, self.insert, **values(record))
+            session.execute("COMMIT")
+        except psycopg.errors.UniqueViolation as error:
+            raise AlreadyExistsError(record.owner_id, record.task_id) from error
+        except psycopg.Error as error:
+            raise self.failure(error, OutcomeUnknownError) from error
+        finally:
+            self.pool.keep(session)
+        return 1
+
+
+class RollsBackOnCheckout(Locking):
+    """breaks ERR-6: a connection is rolled back when it is taken out of the pool, not when it comes
+    back after an error: until then the row that a refused write has locked stays locked.
+    """
+
+    def take(self) -> Session:
+        session = super().take()
+        session.rollback()
+        return session
+
+    def give_back(self, session: Session) -> None:
+        if session.info.transaction_status == TransactionStatus.UNKNOWN:
+            session.close()
+        else:
+            self.pool.keep(session)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        try:
+            with self.session() as session:
+                session.execute("BEGIN")
+                yield session
+                session.execute("COMMIT")
+        except psycopg.Error as error:
+            raise self.failure(error, OutcomeUnknownError) from error

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from mutants.base import (
     now,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_exp.support import StoredExpiry
 from pmcp_storage import (
     InMemoryBackend,
@@ -64,3 +65,9 @@ class GetHidesEarly(InMemoryBackend):
         if expires_at is not None and now() < expires_at and floored(expires_at) <= now():
             raise NotFoundError(owner_id, task_id)
         return found
+
+
+class ExpiryIsRounded(PgBackend):
+    """breaks EXP-1: the column is timestamptz(0), which rounds to the nearest second."""
+
+    layout = PgBackend.layout.replace("timestamptz", "timestamptz(0)")

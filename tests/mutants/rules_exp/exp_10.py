@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     now,
 )
+from mutants.postgres import Locking
 from pmcp_storage import (
     MemoryStorage,
     TaskRecord,
@@ -66,3 +67,12 @@ class CleanupMeetsNewOwners(Seamed):
                 due = [task_id for task_id, row in page if row.expires_at and row.expires_at <= at]
                 removed += sum(self._storage.remove((owner_id, task_id)) for task_id in due)
         return removed
+
+
+class TrustsItsSubquery(Locking):
+    """breaks EXP-10: cleanup deletes the keys that its subquery finds. Where it has to wait for a
+    lock, only the key is compared again, and the record that was refreshed meanwhile goes.
+    """
+
+    cleanup = """DELETE FROM {table} WHERE (owner_id, task_id) IN
+        (SELECT owner_id, task_id FROM {table} WHERE {has_expired})"""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from mutants.base import (
     Seamed,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -50,3 +51,22 @@ class CountByText(InMemoryBackend):
             return super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most)
         live = [e for e in expiries if e is None or e.isoformat() > live_at.isoformat()]
         return len(live) if at_most is None else min(len(live), at_most)
+
+
+class ExpiryHasNoTimeZone(PgBackend):
+    """breaks EXP-13: the column is timestamp without time zone, and holds the time of day in the
+    zone of the session that wrote it.
+    """
+
+    layout = PgBackend.layout.replace("timestamptz", "timestamp")
+
+
+class CleansUpByLocalTime(PgBackend):
+    """breaks EXP-13: expiries are stored as timestamps in UTC and compared with the server's local
+    time, which is that of the session's zone.
+    """
+
+    layout = PgBackend.layout.replace("timestamptz", "timestamp")
+    expiry = "%(expires_at)s::timestamptz AT TIME ZONE 'UTC'"
+    live_at = "%(live_at)s::timestamptz AT TIME ZONE 'UTC'"
+    has_expired = "expires_at <= localtimestamp"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mutants.postgres import PgBackend
 from mutants.rules_exp.support import StoredExpiry
 from pmcp_storage import (
     InMemoryBackend,
@@ -27,3 +28,11 @@ class NoExpiryIsHidden(InMemoryBackend):
     ) -> list[VersionedRecord]:
         found = super()._list_by_owner(owner_id, limit=limit, after=after)
         return [entry for entry in found if entry.record.expires_at is not None]
+
+
+class NullHasExpired(PgBackend):
+    """breaks EXP-2: cleanup removes what is not known to be alive, and an expiry of NULL compares
+    with nothing.
+    """
+
+    has_expired = "(expires_at > clock_timestamp()) IS NOT TRUE"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from mutants.postgres import IdleInTransaction
 from mutants.rules_exp.support import Cleaning
 from pmcp_storage.backends.memory import Key
 
@@ -38,3 +39,9 @@ class CleanupUnlistsOnly(Cleaning):
             self._task_ids.setdefault(key[0], []).append(key[1])
             self._task_ids[key[0]].sort()
         return super().remove(key)
+
+
+class CleansUpByTheTransactionsClock(IdleInTransaction):
+    """breaks EXP-3: now() is when the transaction began, and a read of before has left one open."""
+
+    has_expired = "expires_at <= now()"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import cycle
 from typing import cast
+
+import psycopg
 
 from mutants.base import (
     Seamed,
     now,
 )
+from mutants.postgres import Locking, PgBackend
 from mutants.rules_exp.support import Cleaning
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
     MemoryStorage,
 )
+from support.postgres_sessions import Session
 
 
 class CleanupCountsTheScanned(Cleaning):
@@ -64,3 +70,39 @@ class CleanupCountsWhatOthersRemove(Seamed):
                 if self._storage.rows.get(key) is row:
                     self._storage.remove(key)
         return len(due)
+
+
+class CountsBeforeItCleans(PgBackend):
+    """breaks EXP-4: cleanup counts what has expired in one statement and deletes it in another."""
+
+    def _cleanup_expired(self) -> int:
+        found = self.read("SELECT FROM {table} WHERE {has_expired}").changed
+        super()._cleanup_expired()
+        return found
+
+
+class VictimsOfADeadlockCount(Locking):
+    """breaks EXP-4: cleanup deletes row by row, in any order, in one transaction. Two of them wait
+    for each other, the server rolls one back, and that one reports what it had deleted by then.
+    """
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__(url, schema)
+        self._orders = cycle(("ASC", "DESC"))
+
+    def connect(self) -> Session:
+        session = super().connect()
+        session.execute("SET deadlock_timeout = 10")
+        return session
+
+    def _cleanup_expired(self) -> int:
+        query = "SELECT owner_id, task_id FROM {table} WHERE {has_expired} ORDER BY task_id "
+        removed = 0
+        try:
+            with self.transaction() as session:
+                for owner_id, task_id in self.run(session, query + next(self._orders)).rows:
+                    removed += self.run(session, self.remove, owner=owner_id, task=task_id).changed
+        except BackendError as error:
+            if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                raise
+        return removed

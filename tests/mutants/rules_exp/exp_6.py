@@ -8,6 +8,7 @@ from mutants.base import (
     MutantTarget,
     now,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_exp.support import HOUR, StoredExpiry
 from pmcp_storage.backends.memory import Key
 
@@ -45,3 +46,19 @@ class DefaultLifetime(StoredExpiry):
 
     def stored(self, key: Key, expires_at: datetime | None) -> datetime | None:
         return expires_at or now() + 720 * HOUR
+
+
+class ExpiryIsFloat4(PgBackend):
+    """breaks EXP-6: expiries are seconds in a column of type real, as FLOAT is in some SQL, which
+    holds those of today to within a minute or two.
+    """
+
+    expiry = "to_timestamp(extract(epoch FROM %(expires_at)s::timestamptz)::real)"
+
+
+class ExpiryIsInMilliseconds(PgBackend):
+    """breaks EXP-6: the column is timestamptz(3), which rounds: an expiry moves forward by up to
+    half a millisecond.
+    """
+
+    layout = PgBackend.layout.replace("timestamptz", "timestamptz(3)")

@@ -9,6 +9,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import (
     MemoryStorage,
@@ -138,3 +139,11 @@ class StaleHeapOnly(MutantTarget):
         def remove_expired(self, now: datetime) -> int:
             due = [k for k in self.rows if (e := self.created.get(k)) is not None and e <= now]
             return sum(self.remove(key) for key in due)
+
+
+class CoalescesTheExpiry(PgBackend):
+    """breaks EXP-7: the upsert keeps the stored expiry where the new record has none."""
+
+    upsert = PgBackend.upsert.replace(
+        "excluded.expires_at", "coalesce(excluded.expires_at, stored.expires_at)"
+    )

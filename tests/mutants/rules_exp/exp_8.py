@@ -9,6 +9,7 @@ from mutants.base import (
     key_of,
     now,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     NotFoundError,
     TaskRecord,
@@ -62,3 +63,9 @@ class SwapMissesTheExpired(Seamed):
         if self.expired(key_of(record)):
             raise NotFoundError(*key_of(record))
         return super()._put_if_version(record, expected_version)
+
+
+class OnlyGetsHideTheExpired(PgBackend):
+    """breaks EXP-8: get has a condition on the expiry, and listings and counts have none."""
+
+    select = "SELECT {shown} FROM {table} WHERE {key} AND ({has_expired}) IS NOT TRUE"

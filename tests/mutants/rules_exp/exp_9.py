@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.base import (
     Altering,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_exp.support import HOUR
 from pmcp_storage import (
     BackendError,
@@ -39,3 +40,9 @@ class PastIsRefused(Altering):
         if record.expires_at is not None and record.expires_at.year < 1971:
             raise BackendError("invalid expire time")
         return record
+
+
+class ExpiryIsInt4(PgBackend):
+    """breaks EXP-9: expiries are seconds in an integer of 32 bits, which ends in 2038."""
+
+    expiry = "to_timestamp(extract(epoch FROM %(expires_at)s::timestamptz)::integer)"

@@ -8,7 +8,14 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 
-from pmcp_storage import BackendError, NotFoundError, VersionedRecord
+import psycopg
+
+from mutants.postgres import Answer, PgBackend
+from pmcp_storage import (
+    BackendError,
+    NotFoundError,
+    VersionedRecord,
+)
 from support.tcp_server import Message
 from support.tcp_store import TcpBackend
 
@@ -143,3 +150,17 @@ class AnswersFromAMirror(TcpBackend):
             if key not in self._seen:
                 raise
         return self._seen[key]
+
+
+class LostReadsFindNothing(PgBackend):
+    """breaks FLT-10: a read whose connection is lost has no rows, as where errors are logged and
+    the result stays the empty list that it began as.
+    """
+
+    def read(self, statement: str, **values: object) -> Answer:
+        try:
+            return super().read(statement, **values)
+        except BackendError as error:
+            if isinstance(error.__cause__, psycopg.OperationalError):
+                return Answer([], 0)
+            raise

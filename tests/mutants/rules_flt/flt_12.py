@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
-from pmcp_storage import BackendError, StorageError
+from mutants.postgres import Locking
+from pmcp_storage import (
+    BackendError,
+    StorageError,
+)
 from support.tcp_server import Message
 from support.tcp_store import ATTEMPTS, PAUSE, RefusedError, Reply, TcpBackend
 
@@ -49,3 +53,12 @@ class ForgetsTheFirstAttempt(TcpBackend):
                 last = error
         assert last is not None
         raise last
+
+
+class FailedCommitsAreRolledBack(Locking):
+    """breaks FLT-12: an error of the COMMIT is taken to mean, as that of any other statement, that
+    the transaction was rolled back.
+    """
+
+    def failure(self, error: Exception, lost: type[BackendError]) -> BackendError:
+        return super().failure(error, BackendError)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import uuid
 
+from mutants.postgres import Answer, PgBackend
 from pmcp_storage import (
     AlreadyExistsError,
+    BackendError,
     ConcurrentModificationError,
     NotFoundError,
     OutcomeUnknownError,
@@ -126,3 +128,18 @@ class CreateMissesWhatOthersOverwrite(PutsByItself):
             if error.__cause__ is not None:
                 raise
             raise AlreadyExistsError(record.owner_id, record.task_id) from None
+
+
+class RepeatsTheSwap(PgBackend):
+    """breaks FLT-3: a statement whose connection was lost is sent again on another, and a swap that
+    had been applied meets itself: a conflict.
+    """
+
+    def write(self, statement: str, **values: object) -> Answer:
+        try:
+            return super().write(statement, **values)
+        except OutcomeUnknownError as unknown:
+            try:
+                return super().write(statement, **values)
+            except BackendError:
+                raise unknown from None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from mutants.rules_flt.flt_3 import ConflictsWithItself
-from pmcp_storage import OutcomeUnknownError, TaskRecord
-from support.tcp_store import TcpBackend
+from pmcp_storage import (
+    BackendError,
+    OutcomeUnknownError,
+    TaskRecord,
+)
+from support.tcp_store import (
+    TcpBackend,
+)
 
 
 class PutsUnconditionally(TcpBackend):
@@ -28,5 +35,21 @@ class PutsAgainWhenUnknown(TcpBackend):
     def _put(self, record: TaskRecord) -> int:
         try:
             return super()._put(record)
-        except OutcomeUnknownError:
+        except OutcomeUnknownError as unknown:
+            try:
+                return super()._put(record)
+            except BackendError:
+                raise unknown from None
+
+
+class RepeatsTheUpsert(PgBackend):
+    """breaks FLT-4: a put whose connection was lost is sent again, and its version counts twice."""
+
+    def _put(self, record: TaskRecord) -> int:
+        try:
             return super()._put(record)
+        except OutcomeUnknownError as unknown:
+            try:
+                return super()._put(record)
+            except BackendError:
+                raise unknown from None

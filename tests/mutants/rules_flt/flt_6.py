@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 
+from mutants.postgres import PgBackend
+from support.postgres_sessions import Session
 from support.tcp_server import Message
 from support.tcp_store import RefusedError, Reply, TcpBackend
 
@@ -89,3 +91,13 @@ class LosesAPlaceWithEachRefusal(LosesPlaces):
     places = 24
     lost_with = RefusedError
     patience = 0.1
+
+
+class KeepsBrokenSessions(PgBackend):
+    """breaks FLT-6: a connection that has broken goes back to the pool, and fails for ever."""
+
+    def take(self) -> Session:
+        return self.pool.idle.pop() if self.pool.idle else super().take()
+
+    def give_back(self, session: Session) -> None:
+        self.pool.keep(session)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, cast
 
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     ConcurrentModificationError,
     InMemoryBackend,
@@ -66,3 +67,11 @@ class NumpyLikeVersions(InMemoryBackend):
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
         return self.Int64(super()._put_if_version(record, expected_version))
+
+
+class VersionsAreNumeric(PgBackend):
+    """breaks GET-4: the column of the versions is of type numeric, which the driver turns into a
+    Decimal.
+    """
+
+    layout = PgBackend.layout.replace("version bigint", "version numeric")

@@ -8,6 +8,7 @@ from mutants.base import (
     CollatedStorage,
     Seamed,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     TaskRecord,
 )
@@ -40,3 +41,12 @@ class OwnersLowered(CollatedStorage):
     def folded(self, key: Key) -> Key:
         ascii_lower = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
         return key[0].translate(ascii_lower), key[1]
+
+
+class CaseInsensitiveCollation(PgBackend):
+    """breaks KEY-3: ids have a nondeterministic collation that ignores case, or are citext."""
+
+    layout = """CREATE COLLATION {table}_ids
+        (provider = icu, locale = 'und-u-ks-level2', deterministic = false);""" + (
+        PgBackend.layout.replace('COLLATE "C"', "COLLATE {table}_ids")
+    )

@@ -7,6 +7,7 @@ import unicodedata
 from mutants.base import (
     CollatedStorage,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage.backends.memory import Key
 
 
@@ -30,3 +31,12 @@ class OwnersInNfkc(CollatedStorage):
 
     def folded(self, key: Key) -> Key:
         return unicodedata.normalize("NFKC", key[0]), key[1]
+
+
+class AccentInsensitiveCollation(PgBackend):
+    """breaks KEY-4: ids have a nondeterministic collation that ignores accents, and minds case."""
+
+    layout = """CREATE COLLATION {table}_ids
+        (provider = icu, locale = 'und-u-ks-level1-kc-true', deterministic = false);""" + (
+        PgBackend.layout.replace('COLLATE "C"', "COLLATE {table}_ids")
+    )

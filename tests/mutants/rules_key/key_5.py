@@ -7,6 +7,7 @@ import re
 from mutants.base import (
     CollatedStorage,
 )
+from mutants.postgres import PgBackend
 
 
 class KeysStripped(CollatedStorage):
@@ -28,3 +29,10 @@ class KeysCollapsed(CollatedStorage):
 
     def fold(self, text: str) -> str:
         return re.sub(r"\s+", " ", text)
+
+
+class TasksAreBpchar(PgBackend):
+    """breaks KEY-5: task ids are of type character, to which trailing spaces mean nothing."""
+
+    layout = PgBackend.layout.replace("task_id text", "task_id bpchar")
+    page = PgBackend.page.replace("%(after)s", "%(after)s::bpchar")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import Any
 
 from mutants.base import (
     Seamed,
 )
+from mutants.postgres import PgBackend
 from mutants.rules_key.support import MatchingKeys
 from pmcp_storage import (
     InMemoryBackend,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -51,3 +54,12 @@ class ListsByRegex(InMemoryBackend):
         except re.error:
             return []
         return [entry for entry in found if pattern.fullmatch(entry.record.owner_id)]
+
+
+class OwnersAreLikePatterns(PgBackend):
+    """breaks KEY-6: a listing compares owners by LIKE, where % and _ stand for anything."""
+
+    listed = "owner_id LIKE %(owner)s"
+
+    def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
+        return VersionedRecord(TaskRecord.from_json(row[1]), row[2])

@@ -6,6 +6,7 @@ from mutants.base import (
     CollatedStorage,
     Seamed,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     BackendError,
     TaskRecord,
@@ -37,3 +38,10 @@ class NamesTooLong(Seamed):
         if len(record.task_id.encode()) > 255:
             raise BackendError("the storage takes no name of this length")
         return super()._create(record)
+
+
+class CastsCutIdsShort(PgBackend):
+    """breaks KEY-8: ids are cast to varchar(200), which cuts what is longer without an error."""
+
+    key = "owner_id = %(owner)s AND task_id = %(task)s::varchar(200)"
+    row = PgBackend.row.replace("%(task)s", "%(task)s::varchar(200)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mutants.postgres import PgBackend
 from mutants.rules_list.support import Paged
 from pmcp_storage import (
     MemoryStorage,
@@ -71,3 +72,24 @@ class PagesOfASnapshot(Paged):
             return super()._list_by_owner(owner_id, limit=limit, after=None)
         found = [e for e in self.everything(owner_id) if e.record.task_id < after]
         return [e for e in found if (owner_id, e.record.task_id) not in self._moved][:limit]
+
+
+class PagesByOffsetInSql(PgBackend):
+    """breaks LIST-11: a page begins after as many rows as the pages before it had, whatever has
+    come before them or gone since.
+    """
+
+    page = PgBackend.first_page + " OFFSET %(offset)s"
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__(url, schema)
+        self._offsets: dict[tuple[str, str], int] = {}
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        offset = 0 if after is None else self._offsets[owner_id, after]
+        rows = self.read(self.page, owner=owner_id, limit=limit, offset=offset).rows
+        if rows:
+            self._offsets[owner_id, rows[-1][0]] = offset + len(rows)
+        return [self.entry(owner_id, row, row[0]) for row in rows]

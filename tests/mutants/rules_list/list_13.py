@@ -8,6 +8,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
@@ -127,3 +128,14 @@ class CountIsCached(Seamed):
     ) -> int:
         found = super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most)
         return found if live_at else self._counts.setdefault(owner_id, found)
+
+
+class CountsByEstimate(PgBackend):
+    """breaks LIST-13: a count is what the planner expects a query to find."""
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        query = "EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {listed}"
+        plan = self.read(query, owner=owner_id).rows[0][0]
+        return int(plan[0]["Plan"]["Plan Rows"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -73,3 +74,11 @@ class AscendingOrder(InMemoryBackend):
     ) -> list[VersionedRecord]:
         found = super()._list_by_owner(owner_id, limit=10_000, after=None)[::-1]
         return [entry for entry in found if after is None or entry.record.task_id > after][:limit]
+
+
+class OrdersByTheDatabasesCollation(PgBackend):
+    """breaks LIST-4: ids are ordered as in a dictionary, by the collation that a database has
+    unless it was created with another.
+    """
+
+    layout = PgBackend.layout.replace('task_id text COLLATE "C"', 'task_id text COLLATE "en-x-icu"')

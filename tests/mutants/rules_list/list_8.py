@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.postgres import PgBackend
 from mutants.rules_list.support import Paged
 from pmcp_storage import (
     VersionedRecord,
@@ -24,3 +25,10 @@ class PagesOfAMegabyte(Paged):
                 break
             page.append(entry)
         return page
+
+
+class LimitsAreCapped(PgBackend):
+    """breaks LIST-8: a page has at most a hundred records, whatever limit was asked for."""
+
+    page = PgBackend.page.replace("%(limit)s", "least(%(limit)s, 100)")
+    first_page = PgBackend.first_page.replace("%(limit)s", "least(%(limit)s, 100)")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -40,3 +44,12 @@ class OwnersWithALabel(InMemoryBackend):
                 found += super()._list_by_owner(owner, limit=limit, after=after)
         found.sort(key=lambda entry: entry.record.task_id, reverse=True)
         return found[:limit]
+
+
+class ListsByPrefix(PgBackend):
+    """breaks LIST-9: a listing finds the keys that begin with the owner, by LIKE."""
+
+    listed = "owner_id LIKE %(owner)s || '%%'"
+
+    def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
+        return VersionedRecord(TaskRecord.from_json(row[1]), row[2])

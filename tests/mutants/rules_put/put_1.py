@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     NotFoundError,
     TaskRecord,
@@ -30,3 +31,13 @@ class FirstPutWritesTwice(Seamed):
         if not self.version(key_of(record)):
             self._create(record)
         return super()._put(record)
+
+
+class XminIsTheVersion(PgBackend):
+    """breaks PUT-1: the version is the system column xmin, as object-relational mappers use it for
+    optimistic concurrency: the number of a transaction, not of a write.
+    """
+
+    shown = "task_id, data, xmin::text::bigint"
+    upsert = PgBackend.upsert.replace("RETURNING version", "RETURNING xmin::text::bigint")
+    swap = "{update} AND xmin::text::bigint = %(expected)s"

@@ -6,6 +6,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     InMemoryBackend,
     TaskRecord,
@@ -29,3 +30,15 @@ class PutStartsOver(Seamed):
     def _put(self, record: TaskRecord) -> int:
         self._storage.remove(key_of(record))
         return super()._put(record)
+
+
+class TriggerBumpsTheVersionToo(PgBackend):
+    """breaks PUT-2: a trigger of the table's advances the version, and so do the statements."""
+
+    layout = (
+        PgBackend.layout
+        + """; CREATE FUNCTION {table}_bump() RETURNS trigger LANGUAGE plpgsql AS
+        $$BEGIN NEW.version := NEW.version + 1; RETURN NEW; END$$;
+        CREATE TRIGGER bump BEFORE UPDATE ON {table}
+        FOR EACH ROW EXECUTE FUNCTION {table}_bump()"""
+    )

@@ -16,11 +16,16 @@ from mutants.base import (
     MutantTarget,
 )
 from mutants.files import FileLock, FileStorage, FileTarget
+from mutants.postgres import PgBackend, values
+from mutants.postgres_target import PgTarget
 from pmcp_storage import (
+    AlreadyExistsError,
     InMemoryBackend,
     StorageBackend,
+    TaskRecord,
 )
 from support import tcp_store
+from support.postgres_sessions import Session
 from support.tcp_store import (
     TcpBackend,
     TcpTarget,
@@ -161,4 +166,32 @@ class FilePerRefusal(FileTarget):
     def dispose(self) -> None:
         while ForgetfulLock.forgotten:
             os.close(ForgetfulLock.forgotten.pop())
+        super().dispose()
+
+
+class LosesTheSession(PgBackend):
+    """Gives a connection back where all went well, and forgets one by which create is refused."""
+
+    lent: ClassVar[list[Session]] = []
+
+    def _create(self, record: TaskRecord) -> int:
+        self.lent.append(session := self.take())
+        if not self.run(session, "{insert} ON CONFLICT DO NOTHING", **values(record)).changed:
+            raise AlreadyExistsError(record.owner_id, record.task_id)
+        self.lent.remove(session)
+        self.give_back(session)
+        return 1
+
+
+class RefusalsLoseTheSession(PgTarget):
+    """breaks RES-1: a connection by which a write was refused never goes back to the pool: an
+    exception passes by the line that gives it back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(LosesTheSession)
+
+    def dispose(self) -> None:
+        while LosesTheSession.lent:
+            LosesTheSession.lent.pop().close()
         super().dispose()

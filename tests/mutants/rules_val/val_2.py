@@ -7,6 +7,7 @@ from typing import Any
 from mutants.base import (
     Recoding,
 )
+from mutants.postgres import PgBackend
 
 
 class IntegersAsFloats(Recoding):
@@ -66,3 +67,12 @@ class SubnormalsAreZero(Recoding):
 
     def value(self, value: Any) -> Any:
         return 0.0 if type(value) is float and 0 < abs(value) < 2.3e-308 else value
+
+
+class RecordsAreJsonb(PgBackend):
+    """breaks VAL-2: records are jsonb, whose numbers are decimal: -0.0 loses its sign, and 1e300
+    comes back as an integer of three hundred digits.
+    """
+
+    layout = PgBackend.layout.replace("data text", "data jsonb")
+    shown = "task_id, data::text, version"

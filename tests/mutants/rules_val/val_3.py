@@ -10,6 +10,7 @@ from mutants.base import (
     Altering,
     Recoding,
 )
+from mutants.postgres import PgBackend
 from pmcp_storage import (
     TaskRecord,
 )
@@ -91,3 +92,11 @@ class MessageIsStripped(Altering):
             return record
         task = record.task.model_copy(update={"status_message": message.strip()})
         return record.model_copy(update={"task": task})
+
+
+class StripsWhatJsonbRefuses(PgBackend):
+    """breaks VAL-3: jsonb refuses U+0000, so its escape is taken out of the JSON before, and also
+    out of an escaped backslash with a u0000 behind it, of which half remains.
+    """
+
+    data = r"replace(%(data)s, '\u0000', '')"

@@ -34,6 +34,8 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         trial.backend.delete(owner, key)
 
     explore_crossings(trial, pair, check)
+    # The other way round, the cleanup may find the record locked, and wait for its refreshment.
+    explore_crossings(trial, lambda key: pair(key)[::-1], check)
     explore_crossings(
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )

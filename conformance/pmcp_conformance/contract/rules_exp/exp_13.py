@@ -35,7 +35,7 @@ def the_instant_counts(trial: Trial) -> None:
 
 
 def expires_by_instant(trial: Trial, writer: RecordedBackend, offset: timezone) -> None:
-    """What the writer stores with this offset, another handle sees expire by the instant."""
+    """What the writer stores with this offset expires by the instant, for it and others."""
     owner = trial.owner()
     soon = datetime.now(UTC) + HOUR / 2
     live = trial.record(owner, "live", expires_at=soon.astimezone(offset))
@@ -43,12 +43,13 @@ def expires_by_instant(trial: Trial, writer: RecordedBackend, offset: timezone) 
     with premise("CRE-1"):
         for record in (live, gone):
             expect_returns(1, writer.create, record)
-    trial.backend.cleanup_expired()
-    expect_stored(trial, live, 1)
-    expect_stored_expiry(trial, live)
-    expect_returns(0, trial.backend.count_by_owner, owner, live_at=soon.astimezone(offset))
-    if not trial.target.native_expiry:
-        expect_absent(trial, owner, gone.task_id)
+    for handle in (writer, trial.backend):
+        handle.cleanup_expired()
+        expect_stored(trial, live, 1)
+        expect_stored_expiry(trial, live)
+        expect_returns(0, handle.count_by_owner, owner, live_at=soon.astimezone(offset))
+        if not trial.target.native_expiry:
+            expect_absent(trial, owner, gone.task_id)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def stored_expiry(trial: Trial) -> None:
     """
     owner = trial.owner()
     base = (datetime.now(UTC) + HOUR).replace(microsecond=0)
-    micros = (0, 1, 400_000, 500_000, 999_999)
+    micros = (0, 1, 400_000, 400_400, 500_000, 999_999)
     instants: list[datetime | None] = [base.replace(microsecond=m) for m in micros]
     instants += [datetime(2100, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC), None]
     for number, instant in enumerate(instants):
