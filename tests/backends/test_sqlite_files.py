@@ -82,7 +82,7 @@ def crashed(path: Path) -> None:
             shutil.copyfile(f"{path.with_name('origin.db')}{ending}", f"{path}{ending}")
 
 
-PROBLEMS: dict[str, tuple[Callable[[Path], None], str | None]] = {
+PROBLEMS: dict[str, tuple[Callable[[Path], object], str | None]] = {
     "sound": (sound, None),
     "crashed": (crashed, None),
     "absent": (lambda path: None, "does not exist: create it with 'pmcp-storage init sqlite"),
@@ -98,13 +98,13 @@ PROBLEMS: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "no mark": (after("PRAGMA application_id = 7"), "a SQLite database of something else"),
     "newer": (after("PRAGMA user_version = 2"), "has schema version 2"),
     "damaged": (damaged, "is damaged"),
-    "text": (lambda path: path.write_text("notes " * 99) and None, "not a SQLite database"),
+    "text": (lambda path: path.write_text("notes " * 99), "not a SQLite database"),
 }
 
 
 @pytest.mark.parametrize(("spoil", "words"), PROBLEMS.values(), ids=PROBLEMS)
 def test_a_check_names_what_is_wrong_and_changes_nothing(
-    path: Path, spoil: Callable[[Path], None], words: str | None
+    path: Path, spoil: Callable[[Path], object], words: str | None
 ) -> None:
     spoil(path)
     before = contents(path.parent)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_left, insort
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -47,7 +46,7 @@ class Row(NamedTuple):
 class MemoryStorage:
     """The rows that several handles share. Hold `lock` around every use of its methods."""
 
-    lock: AbstractContextManager[bool] = _lock
+    lock: threading.Lock | threading.RLock = _lock
 
     def __init__(self) -> None:
         self.rows: dict[Key, Row] = {}
