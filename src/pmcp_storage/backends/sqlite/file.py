@@ -17,6 +17,9 @@ from pmcp_storage.backends.sqlite.statements import (
 )
 from pmcp_storage.errors import BackendError
 
+_A_MOMENT = 0.1
+"""Seconds for which a reader does not look again."""
+
 Files = tuple[tuple[int, int] | None, tuple[int, int] | None]
 """The device and the inode of a database and of its log; None for one that is absent."""
 
@@ -27,10 +30,16 @@ class Connection(sqlite3.Connection):
     is_open = True
     path: str
     files: Files
+    looked_at = 0.0
 
     def is_current(self) -> bool:
         """Whether the files that it has open are still those at its path."""
+        self.looked_at = time.monotonic()
         return files_at(self.path) == self.files
+
+    def was_current(self) -> bool:
+        """Whether they were a moment ago: for reads, which cost little more than a look."""
+        return time.monotonic() - self.looked_at < _A_MOMENT or self.is_current()
 
     def close(self) -> None:
         self.is_open = False

@@ -49,6 +49,7 @@ class SqliteBackend(StorageBackend):
     fork, and a handle works on both sides. A fork waits up to 5 seconds for operations of other
     threads; then it goes ahead, and the file raises BackendError in the child. Where the file is
     replaced, operations go on with the new one; where it is removed, they raise BackendError.
+    Writes notice that at once, reads after a tenth of a second.
 
     `busy_timeout` is how many seconds, from 0 to 2,147,483, a write waits for another's before it
     raises BackendError. Raises ValueError for another number, for `:memory:` and for a path that
@@ -149,7 +150,8 @@ class SqliteBackend(StorageBackend):
     def _transaction(self, row: rows.EncodedRow | None = None) -> Iterator[Connection]:
         turn = self._pool.turn(self._busy_timeout)
         try:
-            with self._pool.connection() as db, db:  # the latter rolls back what is not committed
+            # The connection's own `with` rolls back what is not committed.
+            with self._pool.connection(to_write=True) as db, db:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 self._commit(db)
