@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from pmcp_storage import BackendError, NotFoundError, SqliteBackend
+from pmcp_storage import BackendError, NotFoundError, OutcomeUnknownError, SqliteBackend
+from pmcp_storage.backends.sqlite import file
 from support.store_support import make
 
 ENDINGS = ("", "-wal", "-shm")
@@ -61,9 +62,9 @@ def damaged(path: Path) -> None:
     with SqliteBackend(path) as backend:
         for number in range(50):
             backend.create(make(str(number), variables={"x": "y" * 500}))
-    with path.open("r+b") as file:
-        file.seek(3 * 4096)
-        file.write(b"\xff" * 4096)
+    with path.open("r+b") as raw:
+        raw.seek(3 * 4096)
+        raw.write(b"\xff" * 4096)
 
 
 def after(*statements: str) -> Callable[[Path], None]:
@@ -175,6 +176,8 @@ def test_a_file_that_is_removed_in_use_takes_no_more_writes(path: Path) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make())
         remove(path)
+        with pytest.raises(OutcomeUnknownError, match="removed or replaced while it was in use"):
+            backend.create(make("new"))
         for operation in (lambda: backend.create(make("new")), lambda: backend.get("o", "t")):
             for _ in range(2):
                 with pytest.raises(BackendError, match="was removed while it was in use"):
@@ -193,6 +196,8 @@ def test_a_file_that_is_replaced_in_use_is_the_one_that_counts(path: Path) -> No
         backend.create(make())
         remove(path)
         backup.rename(path)
+        with pytest.raises(OutcomeUnknownError, match="removed or replaced while it was in use"):
+            backend.put(make("saved"))
         assert backend.put(make("saved")) == 2
         with pytest.raises(NotFoundError):
             backend.get("o", "t")
@@ -200,12 +205,15 @@ def test_a_file_that_is_replaced_in_use_is_the_one_that_counts(path: Path) -> No
             assert another.get("o", "saved").version == 2
 
 
-def test_a_log_that_is_removed_in_use_takes_no_more_writes(path: Path) -> None:
+def test_a_log_that_is_removed_in_use_is_begun_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "_A_MOMENT", 0.0)
     with SqliteBackend(path) as backend:
         backend.create(make())
         for ending in ENDINGS[1:]:
             Path(f"{path}{ending}").unlink()
-        backend.create(make("new"))
+        backend.put(make("new"))
         with SqliteBackend(path) as another:
             assert another.get("o", "new").version == 1
 
@@ -214,7 +222,7 @@ def test_a_file_that_is_removed_in_the_middle_of_a_write(path: Path) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make())
         with (
-            pytest.raises(BackendError, match="removed or replaced during the commit"),
+            pytest.raises(BackendError, match="removed or replaced while it was in use"),
             backend._transaction(),
         ):
             remove(path)

@@ -18,7 +18,7 @@ from pmcp_storage.backends.sqlite.statements import (
 from pmcp_storage.errors import BackendError
 
 _A_MOMENT = 0.1
-"""Seconds for which a reader does not look again."""
+"""Seconds for which nobody looks again, except for the database before a write is acknowledged."""
 
 Files = tuple[tuple[int, int] | None, tuple[int, int] | None]
 """The device and the inode of a database and of its log; None for one that is absent."""
@@ -32,14 +32,17 @@ class Connection(sqlite3.Connection):
     files: Files
     looked_at = 0.0
 
-    def is_current(self) -> bool:
-        """Whether the files that it has open are still those at its path."""
-        self.looked_at = time.monotonic()
-        return files_at(self.path) == self.files
+    def is_there(self) -> bool:
+        """Whether the database that it has open is still the one at its path."""
+        return _identity(self.path) == self.files[0]
 
     def was_current(self) -> bool:
-        """Whether they were a moment ago: for reads, which cost little more than a look."""
-        return time.monotonic() - self.looked_at < _A_MOMENT or self.is_current()
+        """Whether its files were those at its path a moment ago: each look is a system call."""
+        now = time.monotonic()
+        if now - self.looked_at < _A_MOMENT:
+            return True
+        self.looked_at = now
+        return files_at(self.path) == self.files
 
     def close(self) -> None:
         self.is_open = False

@@ -56,13 +56,13 @@ class ConnectionPool:
         self._turns.put(None)
         self._watched: set[object] = set()
 
-    def connection(self, *, to_write: bool = False) -> Loan:
+    def connection(self) -> Loan:
         """Lend a connection for a `with`; one that failed, or is left inside a transaction, is
         closed afterwards.
 
         Entering raises BackendError after `close`.
         """
-        return Loan(self, to_write)
+        return Loan(self)
 
     def turn(self, timeout: float) -> Turn:
         """The turn to write, or to try to after that many seconds. It ends with the object.
@@ -72,9 +72,12 @@ class ConnectionPool:
         """
         turn = Turn()
         self._watched.add(weakref.ref(turn, self._turns.put))
-        with suppress(Empty):
+        try:
             self._watched.discard(self._turns.get(timeout=timeout))
-        self._drop_surplus_turns()
+        except Empty:
+            return turn
+        if not self._turns.empty():
+            self._drop_surplus_turns()
         return turn
 
     def _drop_surplus_turns(self) -> None:
@@ -83,13 +86,13 @@ class ConnectionPool:
             with suppress(Empty):
                 self._watched.discard(self._turns.get_nowait())
 
-    def take(self, to_write: bool) -> Connection:
+    def take(self) -> Connection:
         """An open connection that nothing else uses."""
         while not self._closed:
             db = self._pop_idle()
             if db is None:
                 return self._open_another()
-            if db.is_current() if to_write else db.was_current():
+            if db.was_current():
                 return db
             db.close()
         raise BackendError("this SqliteBackend is closed: open another handle")
@@ -135,11 +138,10 @@ class Turn:
 class Loan:
     """A connection for the length of a `with`: a class, for a generator costs twice as much."""
 
-    __slots__ = ("__weakref__", "_to_write", "borrower", "db", "pool")
+    __slots__ = ("__weakref__", "borrower", "db", "pool")
 
-    def __init__(self, pool: ConnectionPool, to_write: bool) -> None:
+    def __init__(self, pool: ConnectionPool) -> None:
         self.pool = pool
-        self._to_write = to_write
         self.borrower = threading.get_ident()
         self.db: Connection | None = None
 
@@ -147,7 +149,7 @@ class Loan:
         _loans.add(weakref.ref(self, _loans.discard))
         if _forks:
             self._wait_for_forks()
-        self.db = self.pool.take(self._to_write)
+        self.db = self.pool.take()
         return self.db
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -49,7 +49,7 @@ class SqliteBackend(StorageBackend):
     fork, and a handle works on both sides. A fork waits up to 5 seconds for operations of other
     threads; then it goes ahead, and the file raises BackendError in the child. Where the file is
     replaced, operations go on with the new one; where it is removed, they raise BackendError.
-    Writes notice that at once, reads after a tenth of a second.
+    An operation may notice that a tenth of a second late, but no write is acknowledged then.
 
     `busy_timeout` is how many seconds, from 0 to 2,147,483, a write waits for another's before it
     raises BackendError. Raises ValueError for another number, for `:memory:` and for a path that
@@ -151,7 +151,7 @@ class SqliteBackend(StorageBackend):
         turn = self._pool.turn(self._busy_timeout)
         try:
             # The connection's own `with` rolls back what is not committed.
-            with self._pool.connection(to_write=True) as db, db:
+            with self._pool.connection() as db, db:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 self._commit(db)
@@ -172,9 +172,9 @@ class SqliteBackend(StorageBackend):
                 f"{self._path}: the disk failed during the commit ({error}): "
                 "read the record to see whether it was written"
             ) from error
-        if not db.is_current():
+        if not db.is_there():
             raise OutcomeUnknownError(
-                f"{self._path} was removed or replaced during the commit: "
+                f"{self._path} was removed or replaced while it was in use: "
                 "read the record to see whether it was written"
             )
 
