@@ -167,17 +167,22 @@ def test_init_several_times_at_once(path: Path) -> None:
         backend.verify()
 
 
+@pytest.fixture
+def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each operation looks at the files, and not only one in a tenth of a second."""
+    monkeypatch.setattr(file, "_A_MOMENT", 0.0)
+
+
 def remove(path: Path) -> None:
     for ending in ENDINGS:
         Path(f"{path}{ending}").unlink(missing_ok=True)
 
 
+@pytest.mark.usefixtures("_attentive")
 def test_a_file_that_is_removed_in_use_takes_no_more_writes(path: Path) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make())
         remove(path)
-        with pytest.raises(OutcomeUnknownError, match="removed or replaced while it was in use"):
-            backend.create(make("new"))
         for operation in (lambda: backend.create(make("new")), lambda: backend.get("o", "t")):
             for _ in range(2):
                 with pytest.raises(BackendError, match="was removed while it was in use"):
@@ -188,6 +193,7 @@ def test_a_file_that_is_removed_in_use_takes_no_more_writes(path: Path) -> None:
         assert backend.get("o", "new").version == 1
 
 
+@pytest.mark.usefixtures("_attentive")
 def test_a_file_that_is_replaced_in_use_is_the_one_that_counts(path: Path) -> None:
     backup = path.with_name("backup.db")
     with SqliteBackend(backup) as backend:
@@ -196,8 +202,6 @@ def test_a_file_that_is_replaced_in_use_is_the_one_that_counts(path: Path) -> No
         backend.create(make())
         remove(path)
         backup.rename(path)
-        with pytest.raises(OutcomeUnknownError, match="removed or replaced while it was in use"):
-            backend.put(make("saved"))
         assert backend.put(make("saved")) == 2
         with pytest.raises(NotFoundError):
             backend.get("o", "t")
@@ -205,10 +209,8 @@ def test_a_file_that_is_replaced_in_use_is_the_one_that_counts(path: Path) -> No
             assert another.get("o", "saved").version == 2
 
 
-def test_a_log_that_is_removed_in_use_is_begun_anew(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(file, "_A_MOMENT", 0.0)
+@pytest.mark.usefixtures("_attentive")
+def test_a_log_that_is_removed_in_use_is_begun_anew(path: Path) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make())
         for ending in ENDINGS[1:]:
@@ -222,7 +224,7 @@ def test_a_file_that_is_removed_in_the_middle_of_a_write(path: Path) -> None:
     with SqliteBackend(path) as backend:
         backend.create(make())
         with (
-            pytest.raises(BackendError, match="removed or replaced while it was in use"),
+            pytest.raises(OutcomeUnknownError, match="removed or replaced while it was in use"),
             backend._transaction(),
         ):
             remove(path)
