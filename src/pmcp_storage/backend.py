@@ -26,6 +26,7 @@ from pmcp_storage.errors import (
     ConcurrentModificationError,
     CorruptRecordError,
     NotFoundError,
+    readable,
 )
 from pmcp_storage.records import TaskRecord, check_owner_id, check_task_id
 
@@ -149,10 +150,17 @@ class StorageBackend(ABC):
         return self._cleanup_expired()
 
     def close(self) -> None:
-        """End this handle, and free what it opened itself. The second time does nothing."""
+        """End this handle, and free what it opened itself. The second time does nothing.
+
+        Where it raises, as where it is interrupted, it may be called again.
+        """
         if not self._closed:
-            self._closed = True
-            self._close()
+            try:
+                self._closed = True
+                self._close()
+            except BaseException:
+                self._closed = False
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -231,7 +239,7 @@ class StorageBackend(ABC):
         return count
 
     def _close(self) -> None:  # noqa: B027 - many handles hold nothing to free
-        """Free what the handle opened itself; called once."""
+        """Free what the handle opened itself; called again only where it has raised."""
 
 
 def put_gave_up(record: TaskRecord) -> BackendError:
@@ -272,7 +280,7 @@ def _check_at_least_one(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}")
+        raise ValueError(f"{name} must be at least 1, not {readable(value)}")
 
 
 def _check_instant(name: str, value: datetime | None) -> None:

@@ -8,11 +8,14 @@ line is wrong. What each backend needs is in its package.
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
 from pmcp_storage import backends
 from pmcp_storage.errors import StorageError
+from pmcp_storage.on_demand import needs
 
 _VERBS = {
     "init": "create what is missing; run again, it changes nothing",
@@ -22,17 +25,15 @@ _VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
+    _show_any_character()
     options = _parser().parse_args(arguments)
     setup = backends.setup_of(options.backend)
     command = setup.init if options.verb == "init" else setup.verify
     try:
         for line in command(options):
-            print(line)
-    except ModuleNotFoundError:
-        return _fail(
-            f"{options.backend} needs a library that is not installed: "
-            f"pip install 'pmcp-storage[{options.backend}]'"
-        )
+            _say(line)
+    except ModuleNotFoundError as error:
+        return _fail(needs(options.backend, error))
     except (StorageError, ValueError) as error:
         return _fail(str(error))
     except Exception as error:  # a library's own: its message is for people, its trace is not
@@ -62,6 +63,22 @@ def _add_backends(verb: argparse.ArgumentParser) -> str:
         setup.add_arguments(subcommand)
         notes.append(subcommand.epilog)
     return " ".join(filter(None, notes))
+
+
+def _show_any_character() -> None:
+    """Have a character that the terminal cannot show written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except OSError:
+        # Nobody reads on, or the disk that the output goes to is full. What was done is done, and
+        # what remains is done all the same.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it serves until the process ends
 
 
 def _fail(message: str) -> int:

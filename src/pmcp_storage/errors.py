@@ -11,6 +11,15 @@ These are what backends raise. A task store raises the TaskErrors of `store.task
 from __future__ import annotations
 
 
+def readable(number: int) -> str:
+    """The number in digits; where they would be very many, its size.
+
+    CPython refuses to print an integer of more than 4,300 digits, or of as few as 640 where
+    `sys.set_int_max_str_digits` says so.
+    """
+    return f"{number}" if abs(number) < 10**100 else f"an integer of {number.bit_length()} bits"
+
+
 class StorageError(Exception):
     """The base of all errors of a storage backend, except those of wrong arguments."""
 
@@ -54,8 +63,13 @@ class ConcurrentModificationError(StorageError):
     def __str__(self) -> str:
         return (
             f"task {self.task_id!r} of owner {self.owner_id!r} is at version "
-            f"{self.actual_version}, not {self.expected_version}: get it again and redo the change"
+            f"{readable(self.actual_version)}, not {readable(self.expected_version)}: "
+            "get it again and redo the change"
         )
+
+    def __repr__(self) -> str:
+        versions = f"{readable(self.expected_version)}, {readable(self.actual_version)}"
+        return f"{type(self).__name__}({self.owner_id!r}, {self.task_id!r}, {versions})"
 
 
 class RecordTooLargeError(StorageError):

@@ -10,10 +10,11 @@ import pytest
 from pmcp_storage import backends
 from support.processes import run_python
 
-LIBRARIES = {"boto3", "botocore", "redis"}
+LIBRARIES = {"boto3", "botocore", "psycopg", "psycopg_pool", "redis"}
 
 EXPORTED = {
     "dynamodb": ("DynamoDbBackend", "client_from_env", "init", "table_definition", "verify"),
+    "postgres": ("AsyncPostgresBackend", "PostgresBackend", "create_missing", "init", "verify"),
     "redis": ("RedisBackend", "init", "verify"),
     "sqlite": ("SqliteBackend", "init", "verify"),
 }
@@ -23,7 +24,7 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("boto3", "botocore", "redis"):
+        if name.partition(".")[0] in ("boto3", "botocore", "psycopg", "redis"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocker())
@@ -65,7 +66,12 @@ def test_an_unknown_name_is_an_attribute_error(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "name"), [("dynamodb", "DynamoDbBackend"), ("redis", "RedisBackend")]
+    ("package", "name"),
+    [
+        ("dynamodb", "DynamoDbBackend"),
+        ("postgres", "PostgresBackend"),
+        ("redis", "RedisBackend"),
+    ],
 )
 def test_a_name_whose_library_is_missing_says_what_to_install(package: str, name: str) -> None:
     message = run_python(f"""{BLOCKED}
@@ -74,13 +80,14 @@ try:
 except ModuleNotFoundError as error:
     print(error)
 """)
-    assert message.startswith(f"{name} needs a library that is not installed")
+    assert message.startswith(f"{name} needs the module ")
     assert f"pip install 'pmcp-storage[{package}]'" in message
 
 
 @pytest.mark.parametrize("verb", ["init", "verify"])
 @pytest.mark.parametrize(
-    ("backend", "arguments"), [("dynamodb", ()), ("redis", ("redis://127.0.0.1/0",))]
+    ("backend", "arguments"),
+    [("dynamodb", ()), ("postgres", ()), ("redis", ("redis://127.0.0.1/0",))],
 )
 def test_the_command_line_says_what_to_install(
     verb: str, backend: str, arguments: tuple[str, ...]
@@ -92,8 +99,6 @@ with contextlib.redirect_stderr(sys.stdout):
     print(main({[verb, backend, *arguments]!r}))
 """)
     message, code = output.splitlines()[-2:]
-    assert message == (
-        f"pmcp-storage: {backend} needs a library that is not installed: "
-        f"pip install 'pmcp-storage[{backend}]'"
-    )
+    assert message.startswith(f"pmcp-storage: {backend} needs the module ")
+    assert f": pip install 'pmcp-storage[{backend}]'" in message
     assert code == "1"

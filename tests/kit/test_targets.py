@@ -79,7 +79,10 @@ def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("nonsense", "*neither a shipped target (dynamodb, memory, redis, sqlite)*"),
+        (
+            "nonsense",
+            "*neither a shipped target (dynamodb, memory, postgres, *sqlite)*",
+        ),
         ("json:dumps", "*is not a BackendTarget*"),
         ("no.such:Thing", "*ModuleNotFoundError*looked for it from*"),
         ("pmcp_conformance:BackendTarget", "*cannot be instantiated*abstract*"),

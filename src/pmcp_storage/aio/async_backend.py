@@ -76,10 +76,17 @@ class AsyncStorageBackend(ABC):
         return cast(AsyncIterator[VersionedRecord], pages)
 
     async def close(self) -> None:
-        """End this handle, and free what it opened itself. The second time does nothing."""
+        """End this handle, and free what it opened itself. The second time does nothing.
+
+        Where it raises, as where it is interrupted, it may be called again.
+        """
         if not self._closed:
-            self._closed = True
-            await self._close()
+            try:
+                self._closed = True
+                await self._close()
+            except BaseException:
+                self._closed = False
+                raise
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,4 +160,4 @@ class AsyncStorageBackend(ABC):
         return count
 
     async def _close(self) -> None:  # noqa: B027 - many handles hold nothing to free
-        """Free what the handle opened itself; called once."""
+        """Free what the handle opened itself; called again only where it has raised."""

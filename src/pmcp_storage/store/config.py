@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pmcp_storage.errors import readable
 from pmcp_storage.plain_json import MAX_NESTING
 
 LONGEST_TTL_MS = 100 * 365 * 86_400_000
@@ -65,7 +66,7 @@ class StoreConfig(BaseModel):
             )
         if self.max_string_bytes > self.max_record_bytes:
             raise ValueError(
-                f"max_string_bytes ({self.max_string_bytes}) must not exceed "
-                f"max_record_bytes ({self.max_record_bytes}): set both"
+                f"max_string_bytes ({readable(self.max_string_bytes)}) must not exceed "
+                f"max_record_bytes ({readable(self.max_record_bytes)}): set both"
             )
         return self

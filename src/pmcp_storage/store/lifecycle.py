@@ -6,7 +6,9 @@ and what was read is valid and shared with nobody, so that a change builds on va
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -36,6 +38,15 @@ _BOUNDED_BYTES = 10_000
 """More than the ids, the times and the field names of a record can take, even all in escapes."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def load_minting() -> None:
+    """Import what `mint_task_id` needs, if it is installed.
+
+    A process that forks while a thread imports it would leave the child waiting for that thread.
+    """
+    with suppress(ModuleNotFoundError):
+        import_module("uuid_utils")
 
 
 def mint_task_id() -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pmcp_storage.errors import readable
+
 INVALID_PARAMS = -32602
 """The JSON-RPC code for a mistake in the request."""
 
@@ -147,9 +149,11 @@ class InvalidTtlError(TaskError):
         self.max_ttl_ms = max_ttl_ms
 
     def __str__(self) -> str:
-        # CPython refuses to print an integer of thousands of digits.
-        given = f"{self.ttl_ms}" if abs(self.ttl_ms) < 2**64 else "a number beyond 64 bits"
+        given = readable(self.ttl_ms)
         return f"ttl_ms must be from 1 to {self.max_ttl_ms} milliseconds, not {given}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({readable(self.ttl_ms)}, {self.max_ttl_ms})"
 
 
 class InvalidVariablesError(TaskError):
@@ -205,11 +209,16 @@ class TaskConflictError(TaskError):
         self.actual_version = actual_version
 
     def __str__(self) -> str:
+        versions = f"{readable(self.expected_version)} to {readable(self.actual_version)}"
+        versions = f"{readable(self.expected_version)} to {readable(self.actual_version)}"
         return (
             f"task {self.task_id!r} of owner {self.owner_id!r} was changed from version "
-            f"{self.expected_version} to {self.actual_version} meanwhile: get it again and decide "
-            "whether the change still applies"
+            f"{versions} meanwhile: get it again and decide whether the change still applies"
         )
+
+    def __repr__(self) -> str:
+        versions = f"{readable(self.expected_version)}, {readable(self.actual_version)}"
+        return f"{type(self).__name__}({self.owner_id!r}, {self.task_id!r}, {versions})"
 
 
 class TaskQuotaError(TaskError):

@@ -61,6 +61,7 @@ class AsyncTaskStore:
     ) -> None:
         self._backend = _as_async(backend)
         self._config = config or StoreConfig()
+        lifecycle.load_minting()
 
     @raises_task_errors
     async def create(

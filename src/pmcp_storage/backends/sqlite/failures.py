@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 
 from pmcp_storage.errors import BackendError, RecordTooLargeError, StorageError, StorageFullError
@@ -37,6 +38,8 @@ def explain(error: sqlite3.Error, path: str, record_bytes: int | None) -> Storag
     if code == sqlite3.SQLITE_CANTOPEN:
         return BackendError(f"{path}: {_why_it_cannot_be_opened(path)}")
     reason = _REASONS.get(code or 0)
+    if code == sqlite3.SQLITE_ERROR:
+        reason = f"'pmcp-storage verify sqlite {shlex.quote(path)}' says what the file lacks"
     return BackendError(f"{path}: {error}" + (f" - {reason}" if reason else ""))
 
 

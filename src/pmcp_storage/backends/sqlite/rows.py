@@ -8,8 +8,10 @@ from typing import Any
 from pmcp_storage.backend import VersionedRecord, read_row
 from pmcp_storage.backends.instants import epoch_microseconds
 from pmcp_storage.backends.sqlite import statements
-from pmcp_storage.errors import CorruptRecordError
+from pmcp_storage.errors import BackendError, CorruptRecordError
 from pmcp_storage.records import TaskRecord
+
+_HIGHEST_VERSION = 2**63 - 1
 
 
 class EncodedRow:
@@ -28,7 +30,15 @@ class EncodedRow:
         return None if found is None else _checked_version(*self.key, found[0])
 
     def write(self, db: sqlite3.Connection, version: int) -> int:
-        """Insert or overwrite the row, at that version, and return it."""
+        """Insert or overwrite the row, at that version, and return it.
+
+        Raises BackendError for a version that SQLite cannot hold.
+        """
+        if version > _HIGHEST_VERSION:
+            raise BackendError(
+                f"task {self.key[1]!r} is at the highest version that SQLite can hold: delete it "
+                "and create it anew"
+            )
         values = (*self.key, self._status, version, self._expires_at, self._data)
         db.execute(statements.WRITE, values)
         return version

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from pathlib import Path
-
-from pmcp_storage.errors import BackendError
 
 HELP = "a SQLite file"
 
@@ -16,25 +14,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def init(options: Namespace) -> Iterator[str]:
-    """Create the file where it is missing."""
-    there = Path(options.path).exists()
-    _verify(options.path)
-    yield f"{options.path} is there" if there else f"created {options.path}"
+    """Create the file where it is missing, and what it lacks."""
+    from pmcp_storage.backends.sqlite.check import complete_file
+
+    there = os.path.exists(options.path)
+    lacked = complete_file(options.path)
+    if not there:
+        yield f"created {options.path}"
+    elif lacked:
+        yield f"{options.path} {lacked}: created what was missing"
+    else:
+        yield f"{options.path} is there"
 
 
 def verify(options: Namespace) -> Iterator[str]:
     """Check that the file is there, holds tasks, and is sound."""
-    if not Path(options.path).exists():
-        raise BackendError(
-            f"{options.path} does not exist: create it with 'pmcp-storage init sqlite "
-            f"{options.path}'"
-        )
-    _verify(options.path)
+    from pmcp_storage.backends.sqlite.check import check_file
+
+    check_file(options.path)
     yield f"{options.path} is as it should be"
-
-
-def _verify(path: str) -> None:
-    from pmcp_storage.backends.sqlite.sqlite_backend import SqliteBackend
-
-    with SqliteBackend(path) as backend:
-        backend.verify()

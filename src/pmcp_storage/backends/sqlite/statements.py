@@ -9,7 +9,7 @@ SCHEMA_VERSION = 1
 """The layout that this version reads and writes, `PRAGMA user_version`."""
 
 SCHEMA = (
-    """CREATE TABLE tasks (
+    """CREATE TABLE IF NOT EXISTS tasks (
         owner_id TEXT NOT NULL,
         task_id TEXT NOT NULL,
         status TEXT NOT NULL,
@@ -18,7 +18,8 @@ SCHEMA = (
         data TEXT NOT NULL, -- the record as JSON
         PRIMARY KEY (owner_id, task_id)
     )""",
-    "CREATE INDEX tasks_by_expiry ON tasks (expires_at) WHERE expires_at IS NOT NULL",
+    """CREATE INDEX IF NOT EXISTS tasks_by_expiry ON tasks (expires_at)
+        WHERE expires_at IS NOT NULL""",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -26,6 +27,12 @@ SCHEMA = (
 IDENTITY = """SELECT (SELECT count(*) FROM sqlite_master), application_id, user_version
               FROM pragma_application_id, pragma_user_version"""
 """How many tables and indexes a file has, its mark, and its layout."""
+
+PARTS = """SELECT 1, 'table ' || name FROM sqlite_master WHERE type = 'table'
+           UNION ALL SELECT 2, 'column ' || columns.name || ' of its table ' || sqlite_master.name
+           FROM sqlite_master, pragma_table_info(sqlite_master.name) AS columns
+           UNION ALL SELECT 3, 'index ' || name FROM sqlite_master WHERE type = 'index'"""
+"""The tables of a file, their columns and the indexes, ranked, and as phrases that name them."""
 
 GET = "SELECT version, data FROM tasks WHERE owner_id = ? AND task_id = ?"
 VERSION = "SELECT version FROM tasks WHERE owner_id = ? AND task_id = ?"
