@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pmcp_storage import GenericTaskStore, SqliteBackend, TaskNotReadyError
+from support import postgres_server
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -79,6 +81,31 @@ def test_the_server_runs_on_a_laptop(tmp_path: Path) -> None:
     with SqliteBackend(tmp_path / "tasks.db") as backend:
         store = GenericTaskStore(backend)
         assert store.get_result("alice", json.loads(run.stdout)["taskId"]) == {"words": 3}
+
+
+def test_a_task_in_postgresql_survives_a_restart(tmp_path: Path) -> None:
+    [script] = blocks("python", "# tasks.py")
+    [commands] = blocks("sh", "pmcp-storage init postgres")
+    (tmp_path / "tasks.py").write_text(script, encoding="utf-8")
+    _, init, run = [shlex.split(command) for command in commands.splitlines()]
+    with postgres_server.running(safe=True) as server:
+        environment = {**os.environ, **libpq_variables(server.url())}
+
+        def output(*command: str) -> str:
+            return subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+
+        output(str(Path(sys.executable).with_name(init[0])), *init[1:])
+        for number in (0, 1):
+            assert output(sys.executable, *run[1:]) == f"{number} tasks of earlier runs\n"
+            server.kill()
+            server.start()
+
+
+def libpq_variables(url: str) -> dict[str, str]:
+    """The PG* variables that say what the URL says."""
+    settings = conninfo_to_dict(url)
+    names = {name: f"PG{name.upper()}" for name in settings} | {"dbname": "PGDATABASE"}
+    return {names[name]: str(value) for name, value in settings.items()}
 
 
 def test_every_option_it_names_exists(pytester: pytest.Pytester) -> None:
