@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from mutants.base import MutantTarget
 from mutants.files import FileTarget
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
@@ -25,7 +26,7 @@ from pmcp_conformance.processes.crashes import (
 )
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone, StepReport
-from pmcp_storage import BackendError, StorageBackend
+from pmcp_storage import BackendError, InMemoryBackend, StorageBackend, TaskRecord
 from support.processes import wait_for_end
 from support.trials import run_against, trial_against, trial_of
 
@@ -154,3 +155,28 @@ def test_a_child_that_cannot_open_its_handle_says_why() -> None:
         pytest.raises(BackendError, match="the folder is locked by another process"),
     ):
         kill_while_writing(start_child(trial), [MethodCall("cleanup_expired")], delay=0)
+
+
+class DeletesLate(InMemoryBackend):
+    """Carries a delete out only after the next write, as a server may that hears of it late."""
+
+    def _put(self, record: TaskRecord) -> int:
+        version = super()._put(record)
+        if version > 1:
+            super()._delete(record.owner_id, record.task_id)
+        return version
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_only_a_delete_under_way_may_arrive_after_the_kill(steps: int) -> None:
+    with trial_against(MutantTarget(backend=DeletesLate)) as trial:
+        owner = trial.owner()
+        record = trial.record(owner, "k", variables={"mark": 0})
+        plan = [MethodCall("create", (record,)), MethodCall("delete", (owner, "k"))]
+        trial.backend.create(record)
+        reports: list[StepReport] = [StepBegun(0), StepDone(0, "returned 1"), StepBegun(1)]
+        if steps == 2:
+            check_survivors(trial, owner, plan, reports)
+        else:
+            with pytest.raises(Violation, match="just written"):
+                check_survivors(trial, owner, plan[:1], reports[:2])
