@@ -28,6 +28,9 @@ _DELAY = 0.003
 _GATHERING = 0.5
 """Seconds that requests are kept back for others that are to go on with them."""
 
+_STEP = 0.008
+"""Seconds between the parts of requests that overlap: a few round trips."""
+
 _PATIENCE = 30.0
 """Seconds that the proxy waits for a socket, or a caller for the proxy, before it gives up."""
 
@@ -72,7 +75,7 @@ class Proxy:
         self._due: list[tuple[float, Callable[[], None]]] = []
         self.gathered = True
         """Whether all the requests that `gather` waited for have come."""
-        self._gathering = 0
+        self._gathering, self._step = 0, 0.0
         self._held: dict[_Link, bytes] = {}
         self._commands: SimpleQueue[tuple[Future[None], Callable[[], None]]] = SimpleQueue()
         self._ended = False
@@ -106,6 +109,14 @@ class Proxy:
         """Keep so many requests back until the last of them is here, and then let them all go on
         at the same instant; or those that have come within half a second."""
         self._do(partial(self._gather, requests))
+
+    def overlap(self, requests: int) -> None:
+        """The same, but let them go on one after the other, each without its last byte, and then
+        the last bytes in the same order.
+
+        A server that begins before it has all of a request has then begun several at once.
+        """
+        self._do(partial(self._gather, requests, _STEP))
 
     def refuse(self) -> None:
         """Reset all connections and refuse new ones."""
@@ -165,16 +176,27 @@ class Proxy:
     def _play(self, script: Script, hook: Callable[[], object] | None) -> None:
         self.exchanges, self.struck, self._script, self._hook = 0, [], script, hook
 
-    def _gather(self, requests: int) -> None:
-        self.gathered, self._gathering = False, requests
+    def _gather(self, requests: int, step: float = 0.0) -> None:
+        self.gathered, self._gathering, self._step = False, requests, step
         self._due.append((time.monotonic() + _GATHERING, self._let_go))
 
     def _let_go(self) -> None:
         # What this gathering waited for must not end the next one.
         self._due = [(when, act) for when, act in self._due if act != self._let_go]
-        held, self._held, self._gathering = self._held, {}, 0
-        for link, data in held.items():
-            self._send(link, link.server, data)
+        self._gathering = 0
+        held, at = list(self._held), time.monotonic()
+        for number, link in enumerate(held if self._step else []):
+            self._due.append((at + number * self._step, partial(self._let_begin, link)))
+        for number, link in enumerate(held, len(held)):
+            self._due.append((at + number * self._step, partial(self._let_end, link)))
+        self._send_what_is_due()
+
+    def _let_begin(self, link: _Link) -> None:
+        self._held[link], begin = self._held[link][-1:], self._held[link][:-1]
+        self._send(link, link.server, begin)
+
+    def _let_end(self, link: _Link) -> None:
+        self._send(link, link.server, self._held.pop(link))
 
     def _refuse(self) -> None:
         if self._listener is not None:

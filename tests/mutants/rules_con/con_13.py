@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from mutants.postgres import Locking, PgBackend, values
-from pmcp_storage import AlreadyExistsError, TaskRecord
+from pmcp_storage import AlreadyExistsError, BackendError, TaskRecord
 from support.postgres_sessions import Session
 
 
@@ -42,3 +42,23 @@ class SearchPathOfTheFirstSession(PgBackend):
         if not next(self._numbers):
             session.execute(self.sql("SET search_path TO {schema}"))
         return session
+
+
+class PoolDoesNotWait(PgBackend):
+    """breaks CON-13: the pool has two connections, and whoever finds both taken gets an error at
+    once: with a limit and no time to wait, or one that the server sets by max_connections.
+    """
+
+    def __init__(self, url: str, schema: str) -> None:
+        super().__init__(url, schema)
+        self._places = [None] * 2
+
+    def take(self) -> Session:
+        if not self._places:
+            raise BackendError("all connections are in use")
+        self._places.pop()
+        return super().take()
+
+    def give_back(self, session: Session) -> None:
+        super().give_back(session)
+        self._places.append(None)

@@ -12,6 +12,14 @@ from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.network.connections import Route
+
+_OVERLAPS = 24
+"""Puts and cleanups that overlap; half of them, by chance, with the put ahead."""
+
+_ATTEMPTS = 5
+"""Overlaps after which a client that has not yet sent at the same time is taken to send none."""
 
 
 @rule("EXP-10", facts=("not native_expiry",))
@@ -25,18 +33,23 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
             handle.put, trial.record(owner, key, expires_at=None)
         )
 
-    def check(key: str, attempts: list[Attempt], put: int) -> None:
-        raise_unexpected(attempts)
-        there = attempts[put].error is not None or key in listed_ids(trial, owner)
-        expect(there, "the refreshed record to stay", "gone, though put was acknowledged")
-        trial.backend.delete(owner, key)
-
+    check = partial(check_refreshed, trial, owner)
     crossed(trial, pair, partial(check, put=1))
     # The other way round, the cleanup may find the record locked, and wait for its refreshment.
     crossed(trial, lambda key: pair(key)[::-1], partial(check, put=0))
     crossed(
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )
+    if all(map(trial.target.offers, ("address", "open_at"))):
+        refreshments_that_overlap(trial)
+
+
+def check_refreshed(trial: Trial, owner: str, key: str, attempts: list[Attempt], put: int) -> None:
+    """The record is there, unless the put, the attempt of that number, has failed."""
+    raise_unexpected(attempts)
+    there = attempts[put].error is not None or key in listed_ids(trial, owner)
+    expect(there, "the refreshed record to stay", "gone, though put was acknowledged")
+    trial.backend.delete(owner, key)
 
 
 def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
@@ -44,3 +57,22 @@ def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
     handle = contenders(trial, 1)[0]
     trial.store_record(trial.owner(), key, expires_at=past(trial, HOUR))
     return handle.cleanup_expired, partial(handle.create, trial.record(trial.owner(), key))
+
+
+def refreshments_that_overlap(trial: Trial) -> None:
+    """A put and a cleanup are sent so that the server begins the one before it ends the other: the
+    single request of a put has no place where its client could be stopped.
+    """
+    owner, gathered = trial.owner(), 0
+    with Route(trial) as route:
+        handle = route.handle().unrecorded
+        for number in range(_OVERLAPS):
+            key = f"refreshed {number}"
+            trial.store_record(owner, key, expires_at=past(trial, HOUR))
+            put = partial(handle.put, trial.record(owner, key, expires_at=None))
+            route.proxy.overlap(2)
+            attempts = together(trial.watchdog, [put, handle.cleanup_expired])
+            check_refreshed(trial, owner, key, attempts, put=0)
+            gathered += route.proxy.gathered
+            if number == _ATTEMPTS and not gathered:
+                return
