@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pmcp_conformance import BackendTarget
-from pmcp_conformance.targets.memory import MemoryTarget
-from pmcp_conformance.targets.sqlite import SqliteTarget
+from pmcp_conformance.targets import MemoryTarget, SqliteTarget
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,11 +26,11 @@ from uuid import uuid4
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from pmcp_conformance.faults import passes
-from pmcp_conformance.proxy import Proxy
+from pmcp_conformance.network.fault_proxy import FaultProxy
+from pmcp_conformance.network.schedules import no_faults
 from pmcp_storage import PostgresBackend, Task, TaskRecord, TaskStatus, read_row
 from pmcp_storage.backends.postgres import statements as wire
-from pmcp_storage.backends.postgres.setup import create_missing
+from pmcp_storage.backends.postgres.creation import create_missing
 from pmcp_storage.backends.postgres.statements import Statement, Statements
 
 ROUNDS = 600
@@ -209,7 +209,7 @@ def compare_rates(backend: PostgresBackend, bare: Bare) -> None:
 def count_trips(url: str, schema: str) -> None:
     with psycopg.connect(url) as connection:
         address = connection.info.hostaddr, connection.info.port
-    with Proxy(address) as proxy:
+    with FaultProxy(address) as proxy:
         host, port = proxy.address
         way = psycopg.conninfo.make_conninfo(
             url, host=host, hostaddr=host, port=port, sslmode="disable", gssencmode="disable"
@@ -221,9 +221,9 @@ def count_trips(url: str, schema: str) -> None:
             steps["cleanup"] = lambda n: backend.cleanup_expired()
             counted = []
             for name, step in steps.items():
-                proxy.play(passes)
+                proxy.inject(no_faults)
                 step(0)
-                counted.append(f"{name} {proxy.exchanges}")
+                counted.append(f"{name} {proxy.exchanges.count}")
     print(f"round trips: {', '.join(counted)}")
 
 

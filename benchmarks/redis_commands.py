@@ -1,52 +1,37 @@
 """What RedisBackend costs beside redis-py sending the same commands.
 
-    python benchmarks/redis_commands.py redis://127.0.0.1:6379/15
+    python -m benchmarks.redis_commands redis://127.0.0.1:6379/15
 
 Run it against a server that holds nothing else: it writes under a prefix of its own and deletes
-that in the end. Both sides send the same scripts and commands with the same data and take turns.
-"bare" moves text only; "bare + JSON" encodes and decodes records as well. Figures are medians, in
-microseconds an operation.
+that at the end. All sides send the same scripts and commands with the same data. "bare" moves text
+only; "bare + JSON" encodes and decodes records as well. Figures are medians, in microseconds an
+operation.
 """
 
 from __future__ import annotations
 
 import itertools
-import statistics
 import sys
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import redis
+from benchmarks.side_by_side import (
+    EXPIRES_AT,
+    NOW,
+    ROUNDS,
+    Side,
+    Step,
+    backend_steps,
+    make_record,
+    print_table,
+    take_turns,
+)
 
-from pmcp_storage import RedisBackend, Task, TaskRecord, TaskStatus, read_row
+from pmcp_storage import RedisBackend, TaskRecord, read_row
 from pmcp_storage.backends.redis import scripts
 
-ROUNDS = 400
-NOW = datetime.now(UTC)
 MANY = 100_000
-Step = Callable[[int], object]
-
-
-def make(number: int, owner_id: str = "owner") -> TaskRecord:
-    """A record of some 2 KB of JSON; ids in the order of their numbers, as UUIDv7 are."""
-    task = Task(
-        task_id=f"019a0000-0000-7000-8000-{number:012d}",
-        status=TaskStatus.WORKING,
-        created_at=NOW,
-        last_updated_at=NOW,
-        ttl=60_000,
-    )
-    variables = {f"step_{n}": {"name": f"step {n}", "note": "x" * 60} for n in range(16)}
-    return TaskRecord(
-        task=task,
-        owner_id=owner_id,
-        request_method="tools/call",
-        variables=variables,
-        expires_at=NOW + timedelta(hours=1),
-    )
 
 
 class Bare:
@@ -54,7 +39,7 @@ class Bare:
 
     def __init__(self, client: Any, backend: RedisBackend, codec: bool) -> None:
         self.client, self.backend, self.codec = client, backend, codec
-        self.data = make(0).to_json().encode()
+        self.data = make_record(0).to_json().encode()
 
     def _keys(self, record: TaskRecord) -> tuple[bytes, ...]:
         owner_id = record.owner_id
@@ -63,20 +48,20 @@ class Bare:
 
     def write(self, record: TaskRecord, expected: bytes, version: bytes) -> None:
         data = record.to_json().encode() if self.codec else self.data
-        write_id, task_id, owner_id = b"%032d" % 0, record.task_id.encode(), b"owner"
-        fields: tuple[bytes, ...] = (
-            b"owner_id",
-            owner_id,
-            b"task_id",
-            task_id,
-            b"status",
-            b"working",
-        )
-        fields += (b"version", version, b"expires_at", b"2026-02-23T10:30:00.000001+00:00")
-        fields += (b"write_id", write_id, b"data", data)
-        expiry = b"%d" % ((NOW.timestamp() + 3600) * 1000)
+        task_id = record.task_id.encode()
+        fields = {
+            b"owner_id": b"owner",
+            b"task_id": task_id,
+            b"status": b"working",
+            b"version": version,
+            b"expires_at": b"2026-02-23T10:30:00.000001+00:00",
+            b"write_id": b"%032d" % 0,
+            b"data": data,
+        }
+        expiry = b"%d" % (EXPIRES_AT.timestamp() * 1000)
+        pairs = itertools.chain.from_iterable(fields.items())
         command = scripts.WRITE.command(
-            self._keys(record), uuid4().hex.encode(), expected, task_id, expiry, *fields
+            self._keys(record), uuid4().hex.encode(), expected, task_id, expiry, *pairs
         )
         self.client.execute_command(*command)
 
@@ -101,17 +86,7 @@ class Bare:
                 read_row(owner_id, task_id.decode(), data.decode(), int(version))
 
 
-def backend_steps(backend: RedisBackend, records: list[TaskRecord]) -> dict[str, Step]:
-    return {
-        "create": lambda n: backend.create(records[n]),
-        "get": lambda n: backend.get("owner", records[n].task_id),
-        "put_if_version": lambda n: backend.put_if_version(records[n], 1),
-        "page of 50": lambda n: backend.list_by_owner("owner", limit=50),
-        "delete": lambda n: backend.delete("owner", records[n].task_id),
-    }
-
-
-def bare_steps(bare: Bare, records: list[TaskRecord]) -> dict[str, Step]:
+def bare_steps(bare: Bare, records: list[TaskRecord]) -> Side:
     return {
         "create": lambda n: bare.write(records[n], b"", b"1"),
         "get": lambda n: bare.get(records[n]),
@@ -121,37 +96,18 @@ def bare_steps(bare: Bare, records: list[TaskRecord]) -> dict[str, Step]:
     }
 
 
-def take_turns(steps: list[Step]) -> list[float]:
-    """The median microseconds of each step, over ROUNDS rounds in changing order."""
-    times: list[list[float]] = [[] for _ in steps]
-    orders = itertools.cycle(itertools.permutations(range(len(steps))))
-    for number, order in zip(range(ROUNDS), orders, strict=False):
-        for index in order:
-            start = time.perf_counter()
-            steps[index](number)
-            times[index].append((time.perf_counter() - start) * 1e6)
-    return [statistics.median(each) for each in times]
-
-
 def compare(url: str, client: Any, prefix: str) -> None:
-    records = [make(number) for number in range(ROUNDS)]
+    records = [make_record(number) for number in range(ROUNDS)]
     with (
         RedisBackend.from_url(url, f"{prefix}:backend") as backend,
         RedisBackend.from_url(url, f"{prefix}:bare") as bare,
         RedisBackend.from_url(url, f"{prefix}:coded") as coded,
     ):
-        sides = [
+        print_table(
             backend_steps(backend, records),
             bare_steps(Bare(client, bare, codec=False), records),
             bare_steps(Bare(client, coded, codec=True), records),
-        ]
-        print(f"{'':16}{'backend':>9}{'bare':>9}{'ratio':>7}{'bare + JSON':>13}{'ratio':>7}")
-        for name in sides[0]:
-            ours, plain, with_json = take_turns([side[name] for side in sides])
-            print(
-                f"{name:16}{ours:9.1f}{plain:9.1f}{ours / plain:7.2f}"
-                f"{with_json:13.1f}{ours / with_json:7.2f}"
-            )
+        )
 
 
 def fill(backend: RedisBackend, client: Any, count: int, owner_id: str) -> None:
@@ -160,7 +116,7 @@ def fill(backend: RedisBackend, client: Any, count: int, owner_id: str) -> None:
     for start in range(0, count, 1000):
         pipeline = client.pipeline(transaction=False)
         for number in range(start, start + 1000):
-            record = make(number, owner_id)
+            record = make_record(number, owner_id)
             fields = {"version": "1", "data": record.to_json()}
             pipeline.hset(backend.record_key(owner_id, record.task_id), mapping=fields)
             pipeline.zadd(ids, {record.task_id: 0})
@@ -173,8 +129,8 @@ def compare_sizes(url: str, client: Any, prefix: str) -> None:
         fill(backend, client, 1_000, "few")
         fill(backend, client, MANY, "many")
         pages: list[Step] = [
-            lambda n: backend.list_by_owner("few", limit=50, after=make(500).task_id),
-            lambda n: backend.list_by_owner("many", limit=50, after=make(MANY // 2).task_id),
+            lambda n: backend.list_by_owner("few", limit=50, after=make_record(500).task_id),
+            lambda n: backend.list_by_owner("many", limit=50, after=make_record(MANY // 2).task_id),
         ]
         few, many = take_turns(pages)
         print(f"page of 50 from the middle of 1,000 records {few:.0f}, of {MANY:,} {many:.0f}")

@@ -1,51 +1,35 @@
 """What SqliteBackend costs beside the bare statements that it executes.
 
-    python benchmarks/sqlite.py [folder]
+    python -m benchmarks.sqlite [folder]
 
-Both sides use one layout, the same pragmas, the same statements and the same data, each in a file
-of its own in `folder` (default: a temporary one), and take turns, so that the disk's moods meet
-both. "rows" counts the backend without its JSON: records are encoded and decoded for nothing on
-the bare side too. "bare" moves text only. Figures are medians, in microseconds an operation.
+All sides use one layout, the same pragmas, the same statements and the same data, each in a file
+of its own in `folder` (default: a temporary one). "bare" moves text only; "bare + JSON" encodes and
+decodes records as well. Figures are medians, in microseconds an operation.
 """
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-from pmcp_storage import SqliteBackend, Task, TaskRecord, TaskStatus, read_row
+from benchmarks.side_by_side import (
+    EXPIRES_AT,
+    ROUNDS,
+    Side,
+    Step,
+    backend_steps,
+    make_record,
+    print_table,
+    take_turns,
+)
+
+from pmcp_storage import SqliteBackend, TaskRecord, read_row
 from pmcp_storage.backends.sqlite import statements
 from pmcp_storage.backends.sqlite.file import open_file
 
-ROUNDS = 400
-NOW = datetime(2026, 2, 23, 10, 30, tzinfo=UTC)
-EXPIRY = 1_771_842_600_000_000
-
-
-def make(number: int, owner_id: str = "owner") -> TaskRecord:
-    """A record of some 2 KB of JSON; ids in the order of their numbers, as UUIDv7 are."""
-    task = Task(
-        task_id=f"019a0000-0000-7000-8000-{number:012d}",
-        status=TaskStatus.WORKING,
-        created_at=NOW,
-        last_updated_at=NOW,
-        ttl=60_000,
-    )
-    variables = {f"step_{n}": {"name": f"step {n}", "note": "x" * 60} for n in range(16)}
-    return TaskRecord(
-        task=task,
-        owner_id=owner_id,
-        request_method="tools/call",
-        variables=variables,
-        expires_at=NOW,
-    )
+EXPIRY = round(EXPIRES_AT.timestamp() * 1_000_000)
 
 
 class Bare:
@@ -55,7 +39,7 @@ class Bare:
         self.db = open_file(str(path), 10.0)
         self.db.text_factory = str
         self.codec = codec
-        self.data = make(0).to_json()
+        self.data = make_record(0).to_json()
 
     def _values(self, record: TaskRecord, version: int) -> tuple[object, ...]:
         data = record.to_json() if self.codec else self.data
@@ -86,59 +70,23 @@ class Bare:
             self._read(owner_id, *row)
 
 
-Step = Callable[[int], object]
-
-
-def backend_steps(backend: SqliteBackend, records: list[TaskRecord]) -> dict[str, Step]:
-    return {
-        "create": lambda n: backend.create(records[n]),
-        "get": lambda n: backend.get("owner", records[n].task_id),
-        "put_if_version": lambda n: backend.put_if_version(records[n], 1),
-        "put": lambda n: backend.put(records[n]),
-        "page of 50": lambda n: backend.list_by_owner("owner", limit=50),
-        "delete": lambda n: backend.delete("owner", records[n].task_id),
-    }
-
-
-def bare_steps(bare: Bare, records: list[TaskRecord]) -> dict[str, Step]:
+def bare_steps(bare: Bare, records: list[TaskRecord]) -> Side:
     return {
         "create": lambda n: bare.write(records[n], 1),
         "get": lambda n: bare.get("owner", records[n].task_id),
         "put_if_version": lambda n: bare.write(records[n], 2),
-        "put": lambda n: bare.write(records[n], 3),
         "page of 50": lambda n: bare.page("owner"),
         "delete": lambda n: bare.delete("owner", records[n].task_id),
+        "put": lambda n: bare.write(records[n], 1),
     }
 
 
 def compare(folder: Path) -> None:
-    records = [make(number) for number in range(ROUNDS)]
+    records = [make_record(number) for number in range(ROUNDS)]
     bare, coded = Bare(folder / "bare.db", codec=False), Bare(folder / "coded.db", codec=True)
     with SqliteBackend(folder / "backend.db") as backend:
-        sides = [
-            backend_steps(backend, records),
-            bare_steps(bare, records),
-            bare_steps(coded, records),
-        ]
-        print(f"{'':16}{'backend':>9}{'bare':>9}{'ratio':>7}{'bare + JSON':>13}{'ratio':>7}")
-        for name in sides[0]:
-            ours, plain, with_json = take_turns([side[name] for side in sides])
-            print(
-                f"{name:16}{ours:9.1f}{plain:9.1f}{ours / plain:7.2f}"
-                f"{with_json:13.1f}{ours / with_json:7.2f}"
-            )
-
-
-def take_turns(steps: list[Step]) -> list[float]:
-    """The median microseconds of each step, over ROUNDS rounds in changing order."""
-    times: list[list[float]] = [[] for _ in steps]
-    orders = itertools.cycle(itertools.permutations(range(len(steps))))
-    for number, order in zip(range(ROUNDS), orders, strict=False):
-        for index in order:
-            start = time.perf_counter()
-            steps[index](number)
-            times[index].append((time.perf_counter() - start) * 1e6)
-    return [statistics.median(each) for each in times]
+        steps = {**backend_steps(backend, records), "put": lambda n: backend.put(records[n])}
+        print_table(steps, bare_steps(bare, records), bare_steps(coded, records))
 
 
 def fill(path: Path, count: int) -> None:
@@ -147,7 +95,7 @@ def fill(path: Path, count: int) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
         for number in range(count):
-            record = make(number)
+            record = make_record(number)
             row = (record.owner_id, record.task_id, "working", 1, EXPIRY, record.to_json())
             db.execute(statements.WRITE, row)
     db.close()
@@ -160,7 +108,7 @@ def compare_sizes(folder: Path) -> None:
     with SqliteBackend(paths[1_000]) as small, SqliteBackend(paths[100_000]) as large:
 
         def middle(backend: SqliteBackend, count: int) -> Step:
-            after = make(count // 2).task_id
+            after = make_record(count // 2).task_id
             return lambda n: backend.list_by_owner("owner", limit=50, after=after)
 
         few, many = take_turns([middle(small, 1_000), middle(large, 100_000)])
@@ -169,7 +117,8 @@ def compare_sizes(folder: Path) -> None:
 
 
 def main() -> None:
-    print(f"SQLite {sqlite3.sqlite_version}, {ROUNDS} rounds, {len(make(0).to_json())} bytes JSON")
+    size = len(make_record(0).to_json())
+    print(f"SQLite {sqlite3.sqlite_version}, {ROUNDS} rounds, {size} bytes JSON")
     parent = sys.argv[1] if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         compare(Path(folder))

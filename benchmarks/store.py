@@ -36,7 +36,7 @@ Pair = tuple[Callable[[], object], Callable[[], object]]
 
 
 def main() -> int:
-    """Measure, print a table, and tell whether the limit holds."""
+    """Measure, print a table, and return 1 if the limit is exceeded, else 0."""
     size = len(_record("task").to_json().encode())
     print(f"Python {platform.python_version()}, record of {size} bytes, CPU microseconds a call")
     print(f"{'method':24}{'backend':>9}{'store':>9}{'difference':>12}{'ratio':>7}")

@@ -85,7 +85,7 @@ def handler(answer: Callable[[str, Json], Json]) -> Callable[[Json, object], Jso
 
 @handler
 def submit(owner: str, event: Json) -> Json:
-    """POST {"texts": ["…", …]}: begin to count, and tell under which id."""
+    """POST {"texts": ["…", …]}: begin to count, and answer with the id of the task."""
     texts = json.loads(event["body"]).get("texts")
     if not isinstance(texts, list):
         raise InvalidArgumentError("texts", "must be a list of strings")

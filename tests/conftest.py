@@ -20,6 +20,8 @@ from support import engines
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+    from support.redis_server import RedisServer
+
 _engine = ExitStack()
 
 
@@ -74,3 +76,12 @@ def table(dynamodb_client: DynamoDBClient) -> Iterator[str]:
     dynamodb_client.create_table(**table_definition(name))
     yield name
     dynamodb_client.delete_table(TableName=name)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that the tests of a worker share, each with a prefix of its own."""
+    from support.redis_server import RedisServer
+
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server

@@ -1,7 +1,8 @@
 """The catalogue: what a rule is, and how the functions of `contract/` enter it.
 
 One rule is one function, marked `@rule("CAS-2")`, whose docstring's first sentence is the rule.
-Ids are for ever: a rule may be worded better, but its id never changes its meaning.
+Ids are for ever: a rule may be worded better, but its id never changes its meaning. How a rule is
+run is left to `engine`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,6 @@ GROUPS = (
 )
 """The prefixes of the rules' ids, in the order in which the groups run."""
 
-_LIMITS = ("storage_limit_bytes", "max_record_bytes")
-
 Check = Callable[["Trial"], None]
 
 
@@ -53,7 +52,7 @@ class Rule:
     sentence: str
     check: Check
     facts: tuple[str, ...]
-    doors: tuple[str, ...]
+    back_doors: tuple[str, ...]
     parts: int
     main_thread: bool
 
@@ -62,24 +61,42 @@ class Rule:
         """The names of the rule's items: its id, or one for each part."""
         return [self.id] if self.parts == 1 else [f"{self.id}[{n}]" for n in range(self.parts)]
 
-    def not_applicable(self, target: BackendTarget) -> str | None:
-        """Why the rule does not concern this target, by the facts that it declares."""
+    def why_not_applicable(self, target: BackendTarget) -> str | None:
+        """The fact of this target by which the rule does not concern it; None if it does."""
         for fact in self.facts:
-            name, unwanted = fact.removeprefix("not "), fact.startswith("not ")
-            if bool(getattr(target, name)) == unwanted:
-                words = name.replace("_", " ")
-                return words if unwanted else f"no {words}" if name in _LIMITS else f"not {words}"
+            value = getattr(target, _attribute(fact))
+            if bool(value) == _is_negated(fact):
+                return _opposite(fact, value)
         return None
 
-    def declared(self, target: BackendTarget) -> str:
+    def why_unproven(self, target: BackendTarget) -> str | None:
+        """The back doors that the target lacks for the rule to be checked; None if none."""
+        missing = [name for name in self.back_doors if not target.offers(name)]
+        return f"no {', '.join(missing)}" if missing else None
+
+    def declared_facts(self, target: BackendTarget) -> str:
         """The facts by which the rule concerns the target, as the target declares them."""
-        names = [fact.removeprefix("not ") for fact in self.facts]
+        names = (_attribute(fact) for fact in self.facts)
         return ", ".join(f"{name} = {getattr(target, name)}" for name in names)
 
-    def unproven(self, target: BackendTarget) -> str | None:
-        """Which back door the target would have to offer for the rule to be checked."""
-        missing = [door for door in self.doors if not target.offers(door)]
-        return f"no {', '.join(missing)}" if missing else None
+
+_NEGATION = "not "
+
+
+def _is_negated(fact: str) -> bool:
+    return fact.startswith(_NEGATION)
+
+
+def _attribute(fact: str) -> str:
+    return fact.removeprefix(_NEGATION)
+
+
+def _opposite(fact: str, value: object) -> str:
+    """What holds where a fact does not: `not durable`, `native expiry`, `no storage limit bytes`"""
+    words = _attribute(fact).replace("_", " ")
+    if _is_negated(fact):
+        return words
+    return f"no {words}" if value is None else f"not {words}"
 
 
 _catalogue: dict[str, Rule] = {}
@@ -89,16 +106,19 @@ def rule(
     id: str,
     *,
     facts: tuple[str, ...] = (),
-    doors: tuple[str, ...] = (),
+    back_doors: tuple[str, ...] = (),
     parts: int = 1,
     main_thread: bool = False,
 ) -> Callable[[Check], Check]:
     """Enter a function into the catalogue; its docstring's first sentence is the rule.
 
     `facts` are attributes of the target that must hold, or must not (`"not native_expiry"`);
-    `doors` are the back doors that the check uses. A long rule is split into several `parts`, so
-    that xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread`
-    has nobody who would notice that an operation hangs.
+    `back_doors` are those that the check uses. A long rule is split into several `parts`, so that
+    xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread` runs
+    without the watchdog, which would have to wait in that thread itself.
+
+    Raises ValueError for an id that is taken, and for a docstring that does not begin with a
+    sentence.
     """
 
     def enter(check: Check) -> Check:
@@ -107,7 +127,7 @@ def rule(
         sentence = " ".join((check.__doc__ or "").split("\n\n")[0].split())
         if not sentence.endswith("."):
             raise ValueError(f"rule {id}: the docstring must begin with the rule's sentence")
-        _catalogue[id] = Rule(id, sentence, check, facts, doors, parts, main_thread)
+        _catalogue[id] = Rule(id, sentence, check, facts, back_doors, parts, main_thread)
         return check
 
     return enter
@@ -123,9 +143,9 @@ def catalogue() -> dict[str, Rule]:
     contract = import_module("pmcp_conformance.contract")
     for module in walk_packages(contract.__path__, f"{contract.__name__}."):
         import_module(module.name)
-    return {rule_id: _catalogue[rule_id] for rule_id in sorted(_catalogue, key=_place)}
+    return {rule_id: _catalogue[rule_id] for rule_id in sorted(_catalogue, key=_position)}
 
 
-def _place(rule_id: str) -> tuple[int, int]:
+def _position(rule_id: str) -> tuple[int, int]:
     group, _, number = rule_id.partition("-")
     return GROUPS.index(group), int(number)

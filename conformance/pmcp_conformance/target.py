@@ -14,15 +14,6 @@ from pmcp_storage import GenericTaskStore, StorageBackend
 if TYPE_CHECKING:
     from pmcp_storage import AsyncStorageBackend
 
-DOORS = (
-    "open_fresh",
-    "open_misconfigured",
-    "stored_expiry",
-    "plant",
-    "address",
-)
-"""The back doors that rules need. `open_at` goes with `address`."""
-
 
 class BackendTarget(ABC):
     """A backend under test. Subclass it, name it, and say how a handle is opened.
@@ -60,6 +51,10 @@ class BackendTarget(ABC):
 
     store_class: type[GenericTaskStore] = GenericTaskStore
     """The task store that the STORE rules put over the backend: your subclass, if you have one."""
+
+    named: bool = False
+    """Whether `--pmcp-backend` named this target. The kit sets it; a target that costs money or
+    writes into shared storage can wait to be named."""
 
     @abstractmethod
     def open(self) -> StorageBackend | AsyncStorageBackend:
@@ -102,13 +97,13 @@ class BackendTarget(ABC):
         """A handle that reaches the server at this address instead of its own."""
         raise NotImplementedError
 
-    def handle(self, door: str = "open", *args: Any) -> StorageBackend:
-        """A handle through `open` or another door, an async one made synchronous.
+    def handle(self, method: str = "open", *args: Any) -> StorageBackend:
+        """A handle from `open`, or from a back door that opens one; an async one made synchronous.
 
-        This is what the kit calls; there is nothing to write here. Raises TypeError if the door
-        returned something else than a backend.
+        This is what the kit calls; there is nothing to write here. Raises TypeError if the method
+        returned something other than a backend.
         """
-        opened = getattr(self, door)(*args)
+        opened = getattr(self, method)(*args)
         if isinstance(opened, StorageBackend):
             return opened
         from pmcp_storage import AsyncStorageBackend, to_sync
@@ -116,8 +111,8 @@ class BackendTarget(ABC):
         if isinstance(opened, AsyncStorageBackend):
             return to_sync(opened)
         kind = type(opened).__name__
-        raise TypeError(f"{type(self).__name__}.{door}() must return a backend, not {kind}")
+        raise TypeError(f"{type(self).__name__}.{method}() must return a backend, not {kind}")
 
-    def offers(self, door: str) -> bool:
+    def offers(self, back_door: str) -> bool:
         """Whether this target has written the back door of that name."""
-        return getattr(type(self), door) is not getattr(BackendTarget, door)
+        return getattr(type(self), back_door) is not getattr(BackendTarget, back_door)

@@ -49,8 +49,10 @@ if TYPE_CHECKING:
     from pmcp_storage.aio.async_backend import AsyncStorageBackend
     from pmcp_storage.aio.sync_adapter import to_sync
     from pmcp_storage.backends.dynamodb.dynamodb_backend import DynamoDbBackend as DynamoDbBackend
-    from pmcp_storage.backends.postgres import AsyncPostgresBackend as AsyncPostgresBackend
-    from pmcp_storage.backends.postgres import PostgresBackend as PostgresBackend
+    from pmcp_storage.backends.postgres.async_postgres_backend import (
+        AsyncPostgresBackend as AsyncPostgresBackend,
+    )
+    from pmcp_storage.backends.postgres.postgres_backend import PostgresBackend as PostgresBackend
     from pmcp_storage.backends.redis.redis_backend import RedisBackend as RedisBackend
     from pmcp_storage.backends.sqlite.sqlite_backend import SqliteBackend
     from pmcp_storage.store.blocking import GenericTaskStore
@@ -106,12 +108,12 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
-    "AsyncPostgresBackend": "backends.postgres",
+    "AsyncPostgresBackend": "backends.postgres.async_postgres_backend",
     "AsyncStorageBackend": "aio.async_backend",
     "AsyncTaskStore": "store.task_store",
     "DynamoDbBackend": "backends.dynamodb.dynamodb_backend",
     "GenericTaskStore": "store.blocking",
-    "PostgresBackend": "backends.postgres",
+    "PostgresBackend": "backends.postgres.postgres_backend",
     "RedisBackend": "backends.redis.redis_backend",
     "SqliteBackend": "backends.sqlite.sqlite_backend",
     "StoreConfig": "store.config",

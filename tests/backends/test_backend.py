@@ -1,4 +1,4 @@
-"""The interface and the reference: arguments, closing, the put loop, costs."""
+"""StorageBackend and InMemoryBackend: arguments, closing, the put loop, costs."""
 
 from __future__ import annotations
 
@@ -19,32 +19,15 @@ from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
     StorageError,
-    Task,
-    TaskRecord,
-    TaskStatus,
     VersionedRecord,
     read_row,
 )
 from pmcp_storage.backends.memory import Row
-
-NOW = datetime.now(UTC)
-
-
-def record(
-    task_id: str = "t", owner_id: str = "o", expires_at: datetime | None = None, **variables: Any
-) -> TaskRecord:
-    task = Task(task_id=task_id, status=TaskStatus.WORKING, created_at=NOW, last_updated_at=NOW)
-    return TaskRecord(
-        task=task,
-        owner_id=owner_id,
-        request_method="tools/call",
-        variables=variables,
-        expires_at=expires_at,
-    )
+from support.records import NOW, make_record
 
 
 class Interrupted(InMemoryBackend):
-    """The interface's own put, with somebody else's write between its read and its write."""
+    """The interface's own put, with another's write between its read and its write."""
 
     _put = pmcp_storage.StorageBackend._put
     others: int = 3
@@ -53,31 +36,35 @@ class Interrupted(InMemoryBackend):
         found = super()._get(owner_id, task_id)
         if self.others:
             self.others -= 1
-            InMemoryBackend._put(self, record(other=self.others))
+            InMemoryBackend._put(self, make_record(variables={"other": self.others}))
         return found
 
 
-def test_put_repeats_itself_until_it_holds() -> None:
+def test_put_is_retried_until_it_succeeds() -> None:
     backend = Interrupted()
-    assert backend.put(record()) == 1
-    assert backend.put(record(mine=True)) == 5
-    assert backend.get("o", "t") == VersionedRecord(record(mine=True), 5)
+    assert backend.put(make_record()) == 1
+    assert backend.put(make_record(variables={"mine": True})) == 5
+    assert backend.get("o", "t") == VersionedRecord(make_record(variables={"mine": True}), 5)
 
 
-def test_put_gives_up_in_the_end() -> None:
+def test_put_gives_up_after_many_conflicts() -> None:
     backend = Interrupted()
-    backend.create(record())
+    backend.create(make_record())
     backend.others = 10**9
     with pytest.raises(BackendError, match="gave up: in each of 1000 attempts"):
-        backend.put(record())
+        backend.put(make_record())
 
 
 CALLS: list[tuple[Callable[[Any], object], type[Exception], str]] = [
     (lambda b: b.get(1, "t"), TypeError, "owner_id must be a str, not int"),
     (lambda b: b.get("o", ""), ValueError, "task_id must have 1 to 256 bytes of UTF-8, not 0"),
     (lambda b: b.put({"task": 1}), TypeError, "record must be a TaskRecord, not dict"),
-    (lambda b: b.put_if_version(record(), True), TypeError, "expected_version must be an int"),
-    (lambda b: b.put_if_version(record(), 0), ValueError, "expected_version must be at least 1"),
+    (lambda b: b.put_if_version(make_record(), True), TypeError, "expected_version must be an int"),
+    (
+        lambda b: b.put_if_version(make_record(), 0),
+        ValueError,
+        "expected_version must be at least 1",
+    ),
     (lambda b: b.list_by_owner("o", limit=0), ValueError, "limit must be at least 1, not 0"),
     (lambda b: b.list_by_owner("o", after="\0"), ValueError, "must not contain U\\+0000"),
     (lambda b: b.iter_by_owner(""), ValueError, "owner_id must have 1 to 1024"),
@@ -95,24 +82,24 @@ def test_bad_arguments_are_refused_by_name(
         call(InMemoryBackend())
 
 
-def test_a_closed_handle_says_so_and_the_storage_stays() -> None:
+def test_a_closed_handle_is_an_error_and_the_storage_stays() -> None:
     storage = MemoryStorage()
     with InMemoryBackend(storage) as first:
-        first.create(record())
+        first.create(make_record())
     first.close()
     with pytest.raises(BackendError, match="this InMemoryBackend is closed: open another handle"):
         first.get("o", "t")
     assert InMemoryBackend(storage).get("o", "t").version == 1
 
 
-def test_a_row_that_is_no_record_names_its_faults_without_values() -> None:
+def test_a_corrupt_row_is_described_without_its_values() -> None:
     with pytest.raises(CorruptRecordError) as caught:
         read_row("o", "t", '{"task": "hidden", "ownerId": 5}', 1)
     assert "task" in str(caught.value)
     assert "ownerId" in str(caught.value)
     assert "hidden" not in str(caught.value)
     with pytest.raises(CorruptRecordError, match="names another owner or task"):
-        read_row("somebody", "t", record().to_json(), 1)
+        read_row("somebody", "t", make_record().to_json(), 1)
 
 
 ERRORS: list[StorageError] = [
@@ -144,25 +131,25 @@ def test_every_public_name_can_be_imported() -> None:
         cast("Any", pmcp_storage).Nonsense  # noqa: B018
 
 
-def test_rewriting_one_task_for_ever_takes_no_more_memory() -> None:
+def test_rewriting_a_task_does_not_grow_the_storage() -> None:
     storage = MemoryStorage()
     backend = InMemoryBackend(storage)
     for number in range(2_000):
-        backend.put(record(expires_at=NOW + timedelta(seconds=number)))
+        backend.put(make_record(expires_at=NOW + timedelta(seconds=number)))
     assert len(storage._expiries) < 100
 
 
 class Rows(dict[tuple[str, str], Row]):
-    """Rows that count how often one of them is looked at."""
+    """Rows that count how often one of them is read."""
 
-    looked = 0
+    reads = 0
 
     def __getitem__(self, key: tuple[str, str]) -> Row:
-        self.looked += 1
+        self.reads += 1
         return super().__getitem__(key)
 
     def get(self, key: tuple[str, str], default: Any = None) -> Any:
-        self.looked += 1
+        self.reads += 1
         return super().get(key, default)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -170,37 +157,38 @@ class Rows(dict[tuple[str, str], Row]):
 
 
 def filled(tasks: int) -> tuple[InMemoryBackend, Rows]:
-    """A backend with ten expired tasks, and that many that live."""
+    """A backend with ten expired tasks and that many unexpired ones, and its rows."""
     storage = MemoryStorage()
     backend = InMemoryBackend(storage)
+    now = datetime.now(UTC)
     for number in range(10):
-        backend.create(record(f"e{number}", expires_at=NOW - timedelta(hours=1)))
+        backend.create(make_record(f"e{number}", expires_at=now - timedelta(hours=1)))
     for number in range(tasks):
-        backend.create(record(f"t{number:04}", expires_at=NOW + timedelta(hours=1)))
+        backend.create(make_record(f"t{number:04}", expires_at=now + timedelta(hours=1)))
     storage.rows = rows = Rows(storage.rows)
     return backend, rows
 
 
 @pytest.mark.parametrize("tasks", [10, 2_000])
-def test_a_page_costs_what_it_holds(tasks: int) -> None:
+def test_a_page_costs_as_much_as_it_holds(tasks: int) -> None:
     backend, rows = filled(tasks)
     assert len(backend.list_by_owner("o", limit=5, after="t0008")) == 5
-    assert rows.looked == 5
+    assert rows.reads == 5
 
 
 @pytest.mark.parametrize("tasks", [10, 2_000])
-def test_a_cleanup_costs_what_it_removes(tasks: int) -> None:
+def test_a_cleanup_costs_as_much_as_it_removes(tasks: int) -> None:
     backend, rows = filled(tasks)
     assert backend.cleanup_expired() == 10
-    assert rows.looked == 10
+    assert rows.reads == 10
     assert backend.cleanup_expired() == 0
-    assert rows.looked == 10
+    assert rows.reads == 10
 
 
 def test_threads_share_a_handle() -> None:
     backend = InMemoryBackend()
     threads = [
-        threading.Thread(target=lambda: [backend.put(record()) for _ in range(50)])
+        threading.Thread(target=lambda: [backend.put(make_record()) for _ in range(50)])
         for _ in range(4)
     ]
     for thread in threads:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-__all__ = ["redis_server"]
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +44,7 @@ def test_a_table_is_created_once_and_verified(dynamodb_client: DynamoDBClient) -
     dynamodb_client.delete_table(TableName=name)
 
 
-def test_a_wrong_table_is_told(dynamodb_client: DynamoDBClient) -> None:
+def test_the_wrong_keys_of_a_table_are_reported(dynamodb_client: DynamoDBClient) -> None:
     name = f"cli-{uuid.uuid4().hex}"
     dynamodb_client.create_table(
         TableName=name,
@@ -71,24 +69,24 @@ def test_a_sqlite_file_is_created_once_and_verified(tmp_path: Path) -> None:
     assert command("verify", "sqlite", path).returncode == 0
 
 
-def test_files_that_are_not_ours_are_told(tmp_path: Path) -> None:
+def test_files_of_something_else_are_reported(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database at all, but long enough to look into")
     with sqlite3.connect(tmp_path / "other.db") as db:
         db.execute("CREATE TABLE other (x)")
     db.close()
-    for name, told in (("text", "not a database"), ("other.db", "something else")):
+    for name, problem in (("text", "not a database"), ("other.db", "something else")):
         for verb in ("init", "verify"):
             done = command(verb, "sqlite", str(tmp_path / name))
             assert done.returncode == 1
-            assert told in done.stderr
+            assert problem in done.stderr
 
 
 def test_redis_is_verified(redis_server: RedisServer) -> None:
     assert command("verify", "redis", redis_server.url).returncode == 0
     assert command("init", "redis", redis_server.url).returncode == 0
-    away = command("verify", "redis", "redis://127.0.0.1:1/0")
-    assert away.returncode == 1
-    assert "127.0.0.1:1" in away.stderr
+    unreachable = command("verify", "redis", "redis://127.0.0.1:1/0")
+    assert unreachable.returncode == 1
+    assert "127.0.0.1:1" in unreachable.stderr
     assert command("verify", "redis", "nonsense").returncode == 1
 
 
@@ -99,6 +97,6 @@ def test_wrong_command_lines_are_explained(arguments: list[str]) -> None:
     assert "usage: pmcp-storage" in done.stderr
 
 
-def test_help_suffices() -> None:
+def test_help_names_options_and_settings() -> None:
     assert "--table" in command("init", "dynamodb", "--help").stdout
     assert "AWS_REGION" in command("--help").stdout

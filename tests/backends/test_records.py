@@ -1,4 +1,4 @@
-"""The record: what constructs comes back, and what could not is refused with its place."""
+"""Records: what can be constructed is read back equal, and the rest is refused with its place."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def nested(levels: int) -> Any:
     return value
 
 
-def test_the_json_of_a_whole_record() -> None:
+def test_the_json_of_a_record_with_every_field() -> None:
     whole = record(
         task=task(status_message="on it", ttl=60_000, poll_interval=5_000, meta={}),
         expires_at=NOW + timedelta(minutes=1),
@@ -55,7 +55,7 @@ def test_the_json_of_a_whole_record() -> None:
     assert (whole.task_id, whole.status) == ("t", TaskStatus.WORKING)
 
 
-def test_the_json_of_a_bare_record() -> None:
+def test_the_json_of_a_record_with_few_fields() -> None:
     fields = json.loads(record().to_json())
     assert fields["result"] is fields["expiresAt"] is fields["task"]["ttl"] is None
     assert not {"statusMessage", "pollInterval", "_meta"} & set(fields["task"])
@@ -72,7 +72,7 @@ def test_instants_with_any_number_of_digits(digits: str, micros: int) -> None:
     assert found.task.created_at.microsecond == micros // 1000 * 1000
 
 
-def test_instants_are_the_same_in_any_offset() -> None:
+def test_instants_are_the_same_in_any_time_zone() -> None:
     offset = timezone(timedelta(hours=14))
     assert record(expires_at=NOW.astimezone(offset)).to_json() == record(expires_at=NOW).to_json()
     text = GOLDEN.replace("10:31:00.123456Z", "12:31:00.123456+02:00")
@@ -89,7 +89,7 @@ def test_unknown_fields_are_kept_through_changes() -> None:
     assert json.loads(changed.to_json()) == {**fields, "result": {"done": True}}
 
 
-def test_a_record_shares_nothing_with_its_maker() -> None:
+def test_a_record_shares_nothing_with_what_it_was_made_from() -> None:
     variables = {"a": [1]}
     made = record(variables=variables)
     variables["a"].append(2)
@@ -131,7 +131,9 @@ def test_a_copy_is_checked_like_a_new_record() -> None:
         ({"expires_at": "1700000000"}, r"expires_at\n.*must be an instant"),
     ],
 )
-def test_what_could_not_come_back_is_refused(changes: dict[str, Any], place: str) -> None:
+def test_values_that_could_not_be_read_back_are_refused(
+    changes: dict[str, Any], place: str
+) -> None:
     with pytest.raises(ValidationError, match=place):
         record(**changes)
 
@@ -158,28 +160,28 @@ def test_bad_tasks_are_refused(changes: dict[str, Any]) -> None:
 def test_neither_repr_nor_errors_show_data() -> None:
     secret = {"secret": "hidden"}
     assert "hidden" not in repr(record(variables=secret, result=secret, error=secret))
-    spoilt = GOLDEN.replace('"variables":{}', '"variables":["hidden"]')
+    corrupt = GOLDEN.replace('"variables":{}', '"variables":["hidden"]')
     with pytest.raises(ValidationError) as caught:
-        TaskRecord.from_json(spoilt)
+        TaskRecord.from_json(corrupt)
     assert "hidden" not in str(caught.value)
 
 
-def test_what_was_put_in_later_is_refused_when_written() -> None:
-    spoilt = record()
-    spoilt.variables["x"] = [float("inf")]
+def test_an_invalid_value_added_later_is_refused_when_written() -> None:
+    changed = record()
+    changed.variables["x"] = [float("inf")]
     with pytest.raises(ValueError, match=r'variables\["x"\]\[0\]: inf'):
-        spoilt.to_json()
+        changed.to_json()
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "null", GOLDEN[:-1], GOLDEN.replace(":{}", ':{"a":1e999}')]
 )
-def test_text_that_is_no_record_is_refused(text: str) -> None:
+def test_text_that_is_not_a_record_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
         TaskRecord.from_json(text)
 
 
-# What takes long under load is no failure.
+# A busy machine must not fail a test.
 settings.register_profile("here", deadline=None, max_examples=60)
 settings.load_profile("here")
 
@@ -195,7 +197,9 @@ json_values = st.recursive(
 
 
 @given(result=json_values, variables=st.dictionaries(st.text(), json_values), error=json_values)
-def test_every_record_comes_back(result: Any, variables: dict[str, Any], error: Any) -> None:
+def test_every_record_is_read_back_equal(
+    result: Any, variables: dict[str, Any], error: Any
+) -> None:
     made = record(result=result, variables=variables, error=error)
     found = TaskRecord.from_json(made.to_json())
     assert found == made
@@ -206,7 +210,7 @@ offsets = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
 
 
 @given(st.datetimes(timezones=offsets))
-def test_every_instant_comes_back(instant: datetime) -> None:
+def test_every_instant_is_read_back_equal(instant: datetime) -> None:
     try:
         made = record(expires_at=instant)
     except ValidationError:
@@ -217,14 +221,14 @@ def test_every_instant_comes_back(instant: datetime) -> None:
 
 
 @pytest.mark.parametrize("value", [nested(128), 10**4299, -0.0, 5e-324, {"": {"": []}}])
-def test_the_edges_come_back(value: Any) -> None:
+def test_extreme_values_are_read_back_equal(value: Any) -> None:
     made = record(result=value, task=task(meta={"deep": nested(127)}))
     found = TaskRecord.from_json(made.to_json())
     assert found == made
     assert repr(found.result) == repr(value)
 
 
-def test_what_pydantic_itself_dumps_is_without_complaint_and_validates() -> None:
+def test_what_pydantic_dumps_is_read_back_equal() -> None:
     whole = record(expires_at=NOW, variables={"a": [1, None]}, result="done")
     assert TaskRecord.model_validate_json(whole.model_dump_json()) == whole
     assert TaskRecord.model_validate(whole.model_dump(mode="json")) == whole

@@ -1,4 +1,4 @@
-"""What the README tells people to do does what it says."""
+"""The README's examples and commands do what it says."""
 
 from __future__ import annotations
 

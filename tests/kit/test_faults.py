@@ -1,4 +1,4 @@
-"""A correct client over TCP passes the fault rules; those that do not are in `mutants/network*`."""
+"""A correct client over TCP passes the fault rules; those that do not are the mutants of FLT."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome, Result
-from support.tcp_store import Message, Reply, TcpBackend, TcpTarget
+from support.tcp_server import Message
+from support.tcp_store import Reply, TcpBackend, TcpTarget
 
 RULES = [rule for rule in catalogue().values() if rule.id.startswith("FLT-")]
 

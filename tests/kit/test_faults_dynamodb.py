@@ -71,7 +71,8 @@ def test_the_proxy_stands_before_plain_http_on_loopback_only(
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("PMCP_CONFORMANCE_TABLE", "tasks")
-    target = DynamoDbTarget(named=True)
+    target = DynamoDbTarget()
+    target.named = True
     assert target.unavailable() is None
     assert [target.offers(door) for door in ("address", "open_at", "plant")] == [
         offered,

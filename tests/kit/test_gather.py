@@ -1,94 +1,71 @@
-"""The proxy can let requests go on at the same instant."""
+"""The fault proxy can let requests go on at the same instant."""
 
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from pmcp_conformance.network import proxy as proxies
-from pmcp_conformance.network.proxy import Proxy
+from pmcp_conformance.network.fault_proxy import FaultProxy
+from support.echo_server import EchoServer, Seen, ask, receive
 
-
-class Server:
-    """Answers each connection's message of ten bytes with how many have come so far."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address: tuple[str, int] = self._listener.getsockname()
-        self.messages: list[bytes] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection: socket.socket) -> None:
-        with connection:
-            message = b""
-            while len(message) < 10:
-                message += connection.recv(10)
-            self.messages.append(message)
-            connection.sendall(b"done")
-
-    def close(self) -> None:
-        self._listener.close()
+REQUEST = b"0123456789\n"
+SILENCE = 0.1
+"""Seconds after which a client that is not answered gives up."""
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
+def server() -> Iterator[EchoServer]:
+    with EchoServer() as server:
+        yield server
 
 
-def test_requests_wait_for_the_last_of_them_and_stay_whole(server: Server) -> None:
-    with Proxy(server.address) as proxy:
-        proxy.gather(3)
-        clients = [socket.create_connection(proxy.address) for _ in range(3)]
-        for client in clients[:2]:
-            client.sendall(b"01234")
-        for client in clients[:2]:
-            client.sendall(b"56789")
-        clients[0].settimeout(0.1)
-        with pytest.raises(TimeoutError):
-            clients[0].recv(4)
-        assert (server.messages, proxy.gathered) == ([], False)
-        clients[2].sendall(b"0123456789")
-        clients[0].settimeout(5)
-        assert [client.recv(4) for client in clients] == [b"done"] * 3
-        assert (server.messages, proxy.gathered) == ([b"0123456789"] * 3, True)
-        for client in clients:
-            client.close()
+@pytest.fixture
+def proxy(server: EchoServer) -> Iterator[FaultProxy]:
+    with FaultProxy(server.address) as proxy:
+        yield proxy
 
 
-def test_requests_do_not_wait_for_ever(server: Server) -> None:
-    with Proxy(server.address) as proxy, socket.create_connection(proxy.address) as client:
-        proxy.gather(2)
-        client.sendall(b"0123456789")
-        assert client.recv(4) == b"done"
-        assert not proxy.gathered
+@pytest.fixture
+def clients(proxy: FaultProxy) -> Iterator[list[socket.socket]]:
+    clients = [socket.create_connection(proxy.address, timeout=5) for _ in range(3)]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def test_requests_wait_for_the_last_of_them_and_stay_whole(
+    server: EchoServer, proxy: FaultProxy, clients: list[socket.socket]
+) -> None:
+    proxy.gather(3, within=30)
+    clients[0].sendall(REQUEST[:5])
+    clients[1].sendall(REQUEST[:5])
+    clients[0].sendall(REQUEST[5:])
+    clients[1].sendall(REQUEST[5:])
+    clients[0].settimeout(SILENCE)
+    assert receive(clients[0]) == Seen(b"", "silence")
+    assert (server.requests, proxy.gathered) == ([], False)
+    assert ask(clients[2], REQUEST) == Seen(REQUEST, "line")
+    clients[0].settimeout(5)
+    assert [receive(client) for client in clients[:2]] == [Seen(REQUEST, "line")] * 2
+    assert (server.requests, proxy.gathered) == ([REQUEST] * 3, True)
+
+
+def test_requests_do_not_wait_for_ever(proxy: FaultProxy, clients: list[socket.socket]) -> None:
+    proxy.gather(2, within=SILENCE)
+    assert ask(clients[0], REQUEST) == Seen(REQUEST, "line")
+    assert not proxy.gathered
+    assert ask(clients[1], REQUEST) == Seen(REQUEST, "line")
 
 
 def test_one_gathering_does_not_end_the_next(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    proxy: FaultProxy, clients: list[socket.socket]
 ) -> None:
-    with Proxy(server.address) as proxy:
-        monkeypatch.setattr(proxies, "_GATHERING", 0.1)
-        proxy.gather(1)
-        with socket.create_connection(proxy.address) as client:
-            client.sendall(b"0123456789")
-            assert client.recv(4) == b"done"
-        monkeypatch.setattr(proxies, "_GATHERING", 30)
-        proxy.gather(2)
-        with socket.create_connection(proxy.address) as client:
-            client.sendall(b"0123456789")
-            client.settimeout(0.2)
-            with pytest.raises(TimeoutError):
-                client.recv(4)
+    proxy.gather(1, within=SILENCE)
+    assert ask(clients[0], REQUEST) == Seen(REQUEST, "line")
+    assert proxy.gathered
+    proxy.gather(2, within=30)
+    clients[1].settimeout(2 * SILENCE)
+    assert ask(clients[1], REQUEST) == Seen(b"", "silence")
+    assert not proxy.gathered

@@ -1,4 +1,4 @@
-"""The random sequences meet what goes wrong in storages, and shrinking leaves little of them."""
+"""The random sequences cover what goes wrong in storages, and shrink to a few steps."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
-from pmcp_conformance.generators.reference_model import Model, Step
-from pmcp_conformance.generators.sequences import STEPS, Generator, shrunk
+from pmcp_conformance.generators.reference_model import ReferenceModel, Step
+from pmcp_conformance.generators.sequences import STEPS, SequenceGenerator, shrunk
 
 SEEDS = range(200)
-SEQUENCES = {seed: Generator(seed, handles=2).sequence() for seed in SEEDS}
+SEQUENCES = {seed: SequenceGenerator(seed, handles=2).sequence() for seed in SEEDS}
 
 
 def situations(steps: list[Step]) -> Counter[str]:
     """What a sequence brings about, and how often."""
     seen: Counter[str] = Counter()
-    model = Model()
+    model = ReferenceModel()
     deleted: set[tuple[int, str]] = set()
     for step in steps:
         key = (step.owner, step.task_id)
@@ -38,7 +38,7 @@ def situations(steps: list[Step]) -> Counter[str]:
     return seen
 
 
-def about_page(model: Model, step: Step) -> list[str]:
+def about_page(model: ReferenceModel, step: Step) -> list[str]:
     """Where the end of a page falls, and whether `after` is there."""
     ids = [task_id for owner, task_id in model.rows if owner == step.owner]
     if not ids:
@@ -49,14 +49,14 @@ def about_page(model: Model, step: Step) -> list[str]:
     return ["after: present" if step.after in ids else "after: absent"]
 
 
-def has_sibling(model: Model, key: tuple[int, str]) -> bool:
+def has_sibling(model: ReferenceModel, key: tuple[int, str]) -> bool:
     """Whether a stored id of the owner begins with the key's, or the other way round."""
     others = [task_id for owner, task_id in model.rows if owner == key[0]]
     return any(task.startswith(key[1]) or key[1].startswith(task) for task in others)
 
 
 def test_the_same_seed_gives_the_same_sequence() -> None:
-    assert Generator(7, handles=2).sequence() == SEQUENCES[7]
+    assert SequenceGenerator(7, handles=2).sequence() == SEQUENCES[7]
     assert SEQUENCES[7] != SEQUENCES[8]
 
 
@@ -80,7 +80,7 @@ def test_both_owners_and_both_handles_are_used() -> None:
         assert {step.owner for step in steps} == {0, 1}
 
 
-def test_what_goes_wrong_in_storages_is_met_often_enough() -> None:
+def test_sequences_cover_what_goes_wrong_in_storages() -> None:
     total = sum((situations(steps) for steps in SEQUENCES.values()), Counter[str]())
     least = {
         "current version": 400,
@@ -98,11 +98,11 @@ def test_what_goes_wrong_in_storages_is_met_often_enough() -> None:
         "after: absent": 100,
     }
     rare = {what: (total[what], number) for what, number in least.items() if total[what] < number}
-    assert not rare, "seen, and demanded, in 200 sequences"
+    assert not rare, "the situations of 200 sequences that are too rare: (seen, demanded)"
 
 
-class ForgetsSiblings(Model):
-    """The model with a planted fault: a delete takes the ids that begin with the deleted one."""
+class ForgetsSiblings(ReferenceModel):
+    """The model with a bug: a delete takes the ids that begin with the deleted one."""
 
     def _delete(self, step: Step, key: tuple[int, str]) -> bool:
         found = bool(super()._delete(step, key))
@@ -113,9 +113,10 @@ class ForgetsSiblings(Model):
 
 
 def differs(steps: list[Step]) -> bool:
-    """Whether the faulty model gives another outcome than the model."""
-    sound, faulty = Model(), ForgetsSiblings()
-    return any(sound.apply(step) != faulty.apply(step) for step in steps)
+    """Whether the model with a bug gives another outcome than the reference model."""
+    sound = ReferenceModel()
+    broken = ForgetsSiblings()
+    return any(sound.apply(step) != broken.apply(step) for step in steps)
 
 
 def test_a_failing_sequence_shrinks_to_a_few_steps() -> None:

@@ -110,4 +110,4 @@ def test_the_kill_matrix_is_up_to_date() -> None:
     page = (Path(__file__).parents[2] / "docs" / "kill-matrix.md").read_text(encoding="utf-8")
     missing = [mutant.name for mutant in MUTANTS if f"| `{mutant.name}` | " not in page]
     missing += [rule for rule in catalogue() if f"## {rule}\n" not in page]
-    assert not missing, "run `python tests/kill_matrix.py`"
+    assert not missing, "run `python tests/generate_docs.py matrix`"

@@ -1,4 +1,4 @@
-"""What mutants share: a target for any broken class, and correct backends with a seam to break."""
+"""What mutants in memory share: a target for any broken class, and correct backends to break."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Seamed(InMemoryBackend):
         return 0 if row is None else row.version
 
     def overwrite(self, key: Key, **changes: Any) -> None:
-        """Change parts of a stored row behind everybody's back."""
+        """Change parts of a stored row without going through an operation."""
         with self._storage.lock:
             if key in self._storage.rows:
                 self._storage.write(key, self._storage.rows[key]._replace(**changes))
@@ -113,7 +113,7 @@ class Recoding(Altering):
 
 
 class Merging(Seamed):
-    """A write can take over parts of the former record, as `merged` says."""
+    """Lets `over_former` take over parts of the former record, as `merged` says."""
 
     def merged(self, former: TaskRecord, record: TaskRecord) -> TaskRecord:
         return record

@@ -1,4 +1,4 @@
-"""A correct durable store in files, and the target that describes it: what DUR and CON-10 break.
+"""A correct durable store in files, and its target: the mutants of DUR and CON-10 break them.
 
 One JSON file a record, replaced by an atomic rename, and one lock of the operating system around
 every operation, which threads and processes wait for alike and which ends with its holder.
@@ -101,7 +101,7 @@ class FileStorage(MemoryStorage):
         self.replace(path, written(key, row))
 
     def replace(self, path: Path, text: str) -> None:
-        """Let the file hold this text, whatever it held."""
+        """Replace whatever the file holds by this text, in one step."""
         scratch = path.with_suffix(".new")
         scratch.write_text(text)
         scratch.replace(path)

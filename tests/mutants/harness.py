@@ -1,4 +1,4 @@
-"""Running rules against a mutant in this process, and undoing what it did to the process."""
+"""Runs rules against a mutant in this process, and undoes what the mutant did to the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pmcp_conformance.report.verdicts import RunReport, TargetReport
 
 
 def convict(mutant: Mutant, seed: int = 0) -> Result:
-    """What becomes of the rule that the mutant breaks."""
+    """The result of the rule that the mutant breaks."""
     with confined(mutant, seed) as run:
         return run_parts(catalogue()[mutant.rule], run)
 
@@ -36,7 +36,7 @@ def run_parts(rule: Rule, run: TargetRun) -> Result:
 
 
 def summary(result: Result) -> list[str]:
-    """What the kit would print of it."""
+    """The lines that the kit prints of it."""
     report = RunReport({result.target: TargetReport(result.target)})
     report.add(result)
     return list(summary_lines(report))
@@ -66,7 +66,7 @@ def confined(mutant: Mutant, seed: int = 0) -> Iterator[TargetRun]:
 
 @contextmanager
 def prepared(target: BackendTarget, seed: int = 0) -> Iterator[TargetRun]:
-    """A run against a target that is prepared before and disposed of afterwards."""
+    """A run against a target, which is prepared before it and disposed of afterwards."""
     with scratch_folder():
         target.prepare()
         run = TargetRun(target, seed=seed)
@@ -79,7 +79,7 @@ def prepared(target: BackendTarget, seed: int = 0) -> Iterator[TargetRun]:
 
 @contextmanager
 def scratch_folder() -> Iterator[None]:
-    """Temporary files that are made in here do not outlast it, such as saved histories."""
+    """Removes the temporary files that are made within it, such as saved histories."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="pmcp-mutant-", ignore_cleanup_errors=True) as folder:
         tempfile.tempdir = folder

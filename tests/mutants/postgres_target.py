@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from mutants.postgres import PgBackend
 from pmcp_conformance import BackendTarget
 from pmcp_storage import StorageBackend
-from postgres_server import running
+from support.postgres_server import running
 
 URL = "PMCP_MUTANTS_POSTGRES_URL"
 """The environment variable that names the server, for the processes that this one starts."""

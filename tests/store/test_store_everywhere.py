@@ -24,13 +24,11 @@ from pmcp_storage import (
     TaskStatus,
     VersionedRecord,
 )
-from support.redis_server import RedisServer, redis_server
+from support.redis_server import RedisServer
 from support.store_support import expired
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-__all__ = ["redis_server"]
 
 OWNERS = ("alice", "alic", "Alice", "local", "")
 IDS = ("a", "b", "B", "b c", "é", "gone 1", "gone 2")

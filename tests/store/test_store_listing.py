@@ -15,19 +15,8 @@ from pmcp_storage import (
     StoreConfig,
     VersionedRecord,
 )
-from support.store_support import CountingBackend, expired, make
-
-NO_QUOTA = StoreConfig(max_tasks_per_owner=None)
-
-
-@pytest.fixture
-def backend() -> CountingBackend:
-    return CountingBackend()
-
-
-@pytest.fixture
-def store(backend: CountingBackend) -> GenericTaskStore:
-    return GenericTaskStore(backend, NO_QUOTA)
+from support.records import make_record
+from support.store_support import CountingBackend, expired
 
 
 def pages(store: GenericTaskStore, limit: int | None = None) -> list[list[VersionedRecord]]:
@@ -57,24 +46,24 @@ def test_the_page_size_is_configured(backend: CountingBackend) -> None:
     assert len(GenericTaskStore(backend).list("o").tasks) == 4
 
 
-def test_no_tasks_are_one_empty_page(store: GenericTaskStore) -> None:
+def test_an_owner_without_tasks_has_one_empty_page(store: GenericTaskStore) -> None:
     assert pages(store) == [[]]
 
 
-def test_expired_tasks_are_left_out_and_none_is_lost(
+def test_expired_tasks_are_left_out_and_no_other_is(
     store: GenericTaskStore, backend: CountingBackend
 ) -> None:
     for number in range(40):
-        backend.create((expired if number % 3 else make)(f"{number:02}"))
+        backend.create((expired if number % 3 else make_record)(f"{number:02}"))
     for limit in (1, 2, 5, 14, 50):
         found = [task.record.task_id for page in pages(store, limit) for task in page]
         assert found == [f"{number:02}" for number in range(39, -1, -3)]
 
 
-def test_a_page_costs_a_few_requests_however_many_tasks_have_expired(
+def test_a_page_costs_few_requests_however_many_tasks_have_expired(
     store: GenericTaskStore, backend: CountingBackend
 ) -> None:
-    backend.create(make("000"))
+    backend.create(make_record("000"))
     for number in range(1, 100):
         backend.create(expired(f"{number:03}"))
     backend.requests.clear()
@@ -85,7 +74,7 @@ def test_a_page_costs_a_few_requests_however_many_tasks_have_expired(
     assert [task.record.task_id for page in pages(store, 5) for task in page] == ["000"]
 
 
-def test_a_page_of_many_tasks_is_one_request_for_it_alone(
+def test_a_page_is_read_with_one_request_for_little_more_than_itself(
     store: GenericTaskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -103,7 +92,7 @@ def test_a_page_of_many_tasks_is_one_request_for_it_alone(
     assert asked == [6, 6]
 
 
-def test_a_cursor_goes_on_after_its_task_has_gone(
+def test_a_cursor_works_after_its_task_has_been_deleted(
     store: GenericTaskStore, backend: CountingBackend
 ) -> None:
     made = [store.create("o", "tools/call") for _ in range(4)]
@@ -125,7 +114,7 @@ def test_a_cursor_for_another_owner_is_refused(store: GenericTaskStore) -> None:
     assert len(store.list("another", cursor=cursor).tasks) == 1
 
 
-def test_a_cursor_that_was_damaged_or_made_up_is_refused(
+def test_a_damaged_or_invented_cursor_is_refused(
     store: GenericTaskStore, backend: CountingBackend
 ) -> None:
     for _ in range(2):
@@ -134,22 +123,22 @@ def test_a_cursor_that_was_damaged_or_made_up_is_refused(
     cursor, task_id = page.next_cursor, page.tasks[0].record.task_id
     assert cursor is not None
     damaged = {cursor[:place] + "-" + cursor[place + 1 :] for place in range(len(cursor))}
-    made_up = {"", " ", "x", "é", "\0", cursor + "=", cursor + " ", cursor[:-4], cursor * 2}
-    made_up |= {task_id, base64.urlsafe_b64encode(task_id.encode()).decode(), "A" * 10_000}
+    invented = {"", " ", "x", "é", "\0", cursor + "=", cursor + " ", cursor[:-4], cursor * 2}
+    invented |= {task_id, base64.urlsafe_b64encode(task_id.encode()).decode(), "A" * 10_000}
     backend.requests.clear()
-    for wrong in (damaged | made_up) - {cursor}:
+    for wrong in (damaged | invented) - {cursor}:
         with pytest.raises(InvalidCursorError):
             store.list("o", cursor=wrong)
     assert not backend.requests
 
 
-def test_a_cursor_that_is_no_text_is_refused(store: GenericTaskStore) -> None:
+def test_a_cursor_that_is_no_str_is_refused(store: GenericTaskStore) -> None:
     cursor: Any = 5
     with pytest.raises(InvalidArgumentError, match="cursor: must be a str, not int"):
         store.list("o", cursor=cursor)
 
 
-def test_a_cursor_carries_any_id(store: GenericTaskStore) -> None:
+def test_a_cursor_works_for_any_id(store: GenericTaskStore) -> None:
     ids = ["é" * 128, "a\nb", "\U0010ffff", " "]
     for task_id in ids:
         store.create("o", "tools/call", task_id=task_id)

@@ -1,4 +1,4 @@
-"""Changes at the same time: none is lost, none is hidden."""
+"""Concurrent changes in the store: none is lost, and every conflict is reported."""
 
 from __future__ import annotations
 
@@ -23,23 +23,13 @@ from pmcp_storage import (
     TaskNotFoundError,
     TaskStatus,
 )
-from support.store_support import InterferingBackend, expired
+from support.store_support import CHANGES, OPERATIONS, InterferingBackend, expired
 
 T = TypeVar("T")
 THREADS = 16
 
-CHANGES: dict[str, Callable[[GenericTaskStore], object]] = {
-    "update_status": lambda store: store.update_status("o", "t", TaskStatus.INPUT_REQUIRED),
-    "set_variables": lambda store: store.set_variables("o", "t", {"a": 1}),
-    "set_result": lambda store: store.set_result("o", "t", 1),
-    "complete_with_result": lambda store: store.complete_with_result(
-        "o", "t", TaskStatus.COMPLETED, 1
-    ),
-    "cancel": lambda store: store.cancel("o", "t"),
-}
 
-
-def at_once(act: Callable[[int], T]) -> list[T | TaskError]:
+def concurrently(act: Callable[[int], T]) -> list[T | TaskError]:
     """What `act` returned or raised in each of the threads, which start together."""
     barrier = Barrier(THREADS)
 
@@ -54,8 +44,8 @@ def at_once(act: Callable[[int], T]) -> list[T | TaskError]:
         return list(pool.map(run, range(THREADS)))
 
 
-def insist(change: Callable[[], T]) -> T:
-    """Do it again for as long as somebody else was faster."""
+def retried(change: Callable[[], T]) -> T:
+    """What the change returns once no other one gets in its way."""
     while True:
         try:
             return change()
@@ -68,43 +58,47 @@ def store() -> GenericTaskStore:
     return GenericTaskStore(InMemoryBackend())
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_write_in_between_is_a_conflict_and_stays(
-    change: Callable[[GenericTaskStore], object],
-) -> None:
+def store_with_interference() -> tuple[InterferingBackend, GenericTaskStore]:
+    """A store with the task (o, t), and its backend, which can interfere."""
     backend = InterferingBackend()
     store = GenericTaskStore(backend)
     store.create("o", "tools/call", task_id="t")
+    return backend, store
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_write_in_between_is_a_conflict_and_is_kept(
+    name: str,
+) -> None:
+    backend, store = store_with_interference()
 
     def interfere(other: StorageBackend) -> None:
         GenericTaskStore(other).set_variables("o", "t", {"theirs": True})
 
     backend.interfere = interfere
     with pytest.raises(TaskConflictError) as error:
-        change(store)
+        OPERATIONS[name](store, "o")
     facts = (error.value.owner_id, error.value.task_id)
     assert facts == ("o", "t")
     assert (error.value.expected_version, error.value.actual_version) == (1, 2)
     found = store.get("o", "t")
     assert (found.version, found.record.variables) == (2, {"theirs": True})
-    change(store)
+    OPERATIONS[name](store, "o")
     assert store.get("o", "t").version == 3
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_delete_in_between_is_not_undone(
-    change: Callable[[GenericTaskStore], object],
+    name: str,
 ) -> None:
-    backend = InterferingBackend()
-    store = GenericTaskStore(backend)
-    store.create("o", "tools/call", task_id="t")
+    backend, store = store_with_interference()
     backend.interfere = lambda other: other.delete("o", "t")
     with pytest.raises(TaskNotFoundError):
-        change(store)
+        OPERATIONS[name](store, "o")
     assert store.list("o").tasks == []
 
 
-def test_an_expired_id_that_somebody_else_takes_first_is_theirs() -> None:
+def test_an_expired_id_belongs_to_whoever_takes_it_first() -> None:
     backend = InterferingBackend()
     backend.create(expired())
     taken = []
@@ -116,39 +110,39 @@ def test_an_expired_id_that_somebody_else_takes_first_is_theirs() -> None:
     assert GenericTaskStore(backend).get("o", "t") == taken[0]
 
 
-def test_variables_that_many_set_are_all_there(store: GenericTaskStore) -> None:
+def test_variables_set_by_many_threads_are_all_kept(store: GenericTaskStore) -> None:
     store.create("o", "tools/call", task_id="t")
 
     def set_five(number: int) -> None:
         for key in (f"{number} {turn}" for turn in range(5)):
-            insist(partial(store.set_variables, "o", "t", {key: number}))
+            retried(partial(store.set_variables, "o", "t", {key: number}))
 
-    at_once(set_five)
+    concurrently(set_five)
     found = store.get("o", "t")
     assert len(found.record.variables) == THREADS * 5
     assert found.version == 1 + THREADS * 5
 
 
-def test_of_many_changes_each_is_one_version_or_a_conflict(store: GenericTaskStore) -> None:
+def test_concurrent_changes_each_get_a_version_or_a_conflict(store: GenericTaskStore) -> None:
     store.create("o", "tools/call", task_id="t")
-    versions = at_once(lambda _: store.set_variables("o", "t", {"x": 1}).version)
+    versions = concurrently(lambda _: store.set_variables("o", "t", {"x": 1}).version)
     won = [version for version in versions if isinstance(version, int)]
     assert sorted(won) == list(range(2, 2 + len(won)))
     assert store.get("o", "t").version == 1 + len(won)
     assert all(isinstance(lost, int | TaskConflictError) for lost in versions)
 
 
-def test_of_many_endings_one_holds(store: GenericTaskStore) -> None:
+def test_one_of_many_concurrent_endings_succeeds(store: GenericTaskStore) -> None:
     store.create("o", "tools/call", task_id="t")
 
     def end(number: int) -> int:
         if number % 2:
-            insist(lambda: store.cancel("o", "t"))
+            retried(lambda: store.cancel("o", "t"))
         else:
-            insist(lambda: store.complete_with_result("o", "t", TaskStatus.COMPLETED, number))
+            retried(lambda: store.complete_with_result("o", "t", TaskStatus.COMPLETED, number))
         return number
 
-    outcomes = at_once(end)
+    outcomes = concurrently(end)
     winners = [outcome for outcome in outcomes if isinstance(outcome, int)]
     losers = [outcome for outcome in outcomes if not isinstance(outcome, int)]
     assert len(winners) == 1
@@ -158,15 +152,15 @@ def test_of_many_endings_one_holds(store: GenericTaskStore) -> None:
     assert found.record.result == (None if winners[0] % 2 else winners[0])
 
 
-def test_nothing_changes_after_the_end(store: GenericTaskStore) -> None:
+def test_nothing_changes_after_the_task_has_ended(store: GenericTaskStore) -> None:
     store.create("o", "tools/call", task_id="t")
 
     def act(number: int) -> int:
         if number == 0:
-            return insist(lambda: store.cancel("o", "t")).version
-        return insist(lambda: store.set_variables("o", "t", {str(number): 1})).version
+            return retried(lambda: store.cancel("o", "t")).version
+        return retried(lambda: store.set_variables("o", "t", {str(number): 1})).version
 
-    ended, *others = at_once(act)
+    ended, *others = concurrently(act)
     assert isinstance(ended, int)
     before = {outcome for outcome in others if isinstance(outcome, int)}
     assert before == set(range(2, ended))
@@ -175,14 +169,14 @@ def test_nothing_changes_after_the_end(store: GenericTaskStore) -> None:
     assert len(store.get("o", "t").record.variables) == len(before)
 
 
-def test_of_many_creations_of_one_id_one_holds(store: GenericTaskStore) -> None:
-    outcomes = at_once(lambda number: store.create("o", f"by {number}", task_id="t"))
+def test_one_of_many_concurrent_creations_of_an_id_succeeds(store: GenericTaskStore) -> None:
+    outcomes = concurrently(lambda number: store.create("o", f"by {number}", task_id="t"))
     made = [outcome for outcome in outcomes if not isinstance(outcome, TaskError)]
     assert [store.get("o", "t")] == made
     assert sum(isinstance(outcome, TaskAlreadyExistsError) for outcome in outcomes) == THREADS - 1
 
 
-def test_creators_at_once_exceed_the_quota_by_their_number_less_one_at_most() -> None:
+def test_concurrent_creations_exceed_the_quota_by_less_than_their_number() -> None:
     store = GenericTaskStore(InMemoryBackend(), StoreConfig(max_tasks_per_owner=3))
-    at_once(lambda _: [store.create("o", "tools/call") for _ in range(5)])
+    concurrently(lambda _: [store.create("o", "tools/call") for _ in range(5)])
     assert 3 <= len(store.list("o").tasks) <= 3 + THREADS - 1

@@ -1,6 +1,7 @@
 """Random small histories, and a check of them that is slow and obviously right.
 
-`python tests/brute_force.py 100000` compares the kit's checker with it on so many histories.
+`python tests/support/brute_force.py 100000` compares the kit's checker with it on that many
+histories.
 """
 
 from __future__ import annotations
@@ -95,10 +96,12 @@ def random_shape(rng: random.Random, operations: int) -> Shape:
 
 
 def good_history(rng: random.Random, shape: Shape) -> list[Operation]:
-    """A history of a right store: every operation takes effect at one instant of its interval."""
-    history, record = [], None
+    """A history of a correct store: every operation takes effect at one instant of its interval."""
+    history: list[Operation] = []
+    record = None
     for number in range(shape.operations):
-        kind, instant = rng.choice(shape.kinds), 4 * number
+        kind = rng.choice(shape.kinds)
+        instant = 4 * number
         wid = f"w{number}" if kind in ("create", "put", "cas") else None
         version = record[0] if record else 1
         expected = max(1, version + rng.choice([0, 0, 0, -1, 1])) if kind == "cas" else None
@@ -126,7 +129,7 @@ def _answered(asked: Operation, record: Record | None, shape: Shape) -> Operatio
 
 
 def perturbed(rng: random.Random, history: Sequence[Operation]) -> list[Operation]:
-    """The history with one or two operations changed a little: sometimes still right."""
+    """The history with one or two operations changed a little: sometimes still linearizable."""
     changed = list(history)
     for _ in range(rng.choice([1, 1, 2])):
         place = rng.randrange(len(changed))
@@ -184,7 +187,7 @@ def noise(rng: random.Random, shape: Shape) -> list[Operation]:
 
 
 def random_histories(seed: int, count: int, longest: int) -> Iterator[list[Operation]]:
-    """Good, perturbed and noise in turns, of 1 to `longest` operations."""
+    """Good, perturbed and noisy histories in turn, of 1 to `longest` operations."""
     rng = random.Random(seed)
     for number in range(count):
         shape = random_shape(rng, rng.randrange(1, longest + 1))
@@ -198,7 +201,8 @@ def random_histories(seed: int, count: int, longest: int) -> Iterator[list[Opera
 
 def disagreement(history: Sequence[Operation]) -> str | None:
     """How the kit's checker and brute force differ on a history, if they do."""
-    right, verdict = is_linearizable(history), check(history)
+    right = is_linearizable(history)
+    verdict = check(history)
     if (verdict is None) != right:
         return f"check says {verdict}, brute force says {right}"
     claims = Claims(sorted(history, key=lambda one: one.call))

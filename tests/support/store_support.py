@@ -1,4 +1,4 @@
-"""What the tests of the task stores share: records made by hand, and backends that interfere."""
+"""What the tests of the task stores share: calls, expired records, and backends that interfere."""
 
 from __future__ import annotations
 
@@ -8,32 +8,43 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pmcp_storage import (
+    GenericTaskStore,
     InMemoryBackend,
     MemoryStorage,
     StorageBackend,
-    Task,
+    StoreConfig,
     TaskRecord,
     TaskStatus,
     VersionedRecord,
 )
+from support.records import make_record
 
 HOUR = timedelta(hours=1)
+NO_QUOTA = StoreConfig(max_tasks_per_owner=None)
+
+OPERATIONS: dict[str, Callable[[GenericTaskStore, str], object]] = {
+    "get": lambda store, owner: store.get(owner, "t"),
+    "update_status": lambda store, owner: store.update_status(
+        owner, "t", TaskStatus.INPUT_REQUIRED
+    ),
+    "set_variables": lambda store, owner: store.set_variables(owner, "t", {"a": 1}),
+    "set_result": lambda store, owner: store.set_result(owner, "t", 1),
+    "complete_with_result": lambda store, owner: store.complete_with_result(
+        owner, "t", TaskStatus.COMPLETED, 1
+    ),
+    "get_result": lambda store, owner: store.get_result(owner, "t"),
+    "cancel": lambda store, owner: store.cancel(owner, "t"),
+}
+"""The operations that raise where there is no task."""
 
 
-def make(task_id: str = "t", owner_id: str = "o", **fields: Any) -> TaskRecord:
-    """A working task that expires in an hour; the fields of the task are among `fields`."""
-    now = datetime.now(UTC)
-    values = {"status": TaskStatus.WORKING, "createdAt": now, "lastUpdatedAt": now}
-    values |= {name: fields.pop(name) for name in list(fields) if name in Task.model_fields}
-    values |= {name: fields.pop(name) for name in ("createdAt", "lastUpdatedAt") if name in fields}
-    values |= fields.pop("unknown_of_task", {})
-    task = Task.model_validate({"taskId": task_id, **values})
-    whole = {"task": task, "ownerId": owner_id, "requestMethod": "tools/call"}
-    return TaskRecord.model_validate({**whole, "expires_at": now + HOUR, **fields})
+CHANGES = ("update_status", "set_variables", "set_result", "complete_with_result", "cancel")
+"""Those of OPERATIONS that change the task."""
 
 
 def expired(task_id: str = "t", owner_id: str = "o") -> TaskRecord:
-    return make(task_id, owner_id, expires_at=datetime.now(UTC) - HOUR)
+    """A record that expired an hour ago."""
+    return make_record(task_id, owner_id, expires_at=datetime.now(UTC) - HOUR)
 
 
 class CountingBackend(InMemoryBackend):

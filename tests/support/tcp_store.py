@@ -1,18 +1,16 @@
-"""A small key-value store over TCP, with a correct client: what the fault rules are tried on.
+"""A correct client of a small key-value store over TCP: what the fault rules are tried on.
 
-One line of JSON asks, one answers. A write carries a token of its own, which is stored with the
-row and comes back with a refusal, so that a client whose answer was lost knows its own write.
+A refusal brings back the token that is stored with the row, so that a client whose answer was lost
+recognizes its own write. The server is in `tcp_server`.
 """
 
 from __future__ import annotations
 
 import json
 import socket
-import socketserver
 import threading
 import time
 import uuid
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -29,6 +27,7 @@ from pmcp_storage import (
     VersionedRecord,
 )
 from pmcp_storage.backend import read_row
+from support.tcp_server import Message, TcpServer
 
 ATTEMPTS = 2
 PAUSE = 0.02
@@ -36,93 +35,6 @@ PAUSE = 0.02
 
 TIMEOUT = 0.4
 """Seconds to wait for a connection or an answer."""
-
-Message = dict[str, Any]
-
-
-class TcpServer(socketserver.ThreadingTCPServer):
-    """The server, in threads of this process; `rows` are {"data", "version", "token", "expiry"}."""
-
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.rows: dict[tuple[str, str], Message] = {}
-        self.lock = threading.Lock()
-        self._connections: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End all connections, and wait for their threads."""
-        self.shutdown()
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-        self._thread.join()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def answer(self, request: Message) -> Message:
-        with self.lock:
-            action = getattr(self, f"do_{request.pop('do')}")
-            answer: Message = action(**request)
-            return answer
-
-    def do_get(self, owner: str, task: str) -> Message:
-        return {"row": self.rows.get((owner, task))}
-
-    def do_write(self, owner: str, task: str, expected: int, **row: Any) -> Message:
-        stored = self.rows.get((owner, task))
-        version = 0 if stored is None else stored["version"]
-        if version != expected:
-            return {"done": False, "version": version, "token": stored and stored["token"]}
-        self.rows[owner, task] = {**row, "version": version + 1}
-        return {"done": True}
-
-    def do_increment(self, owner: str, task: str, **row: Any) -> Message:
-        """Write whatever is stored: what clients that repeat it apply twice."""
-        stored = self.rows.get((owner, task))
-        version = 1 if stored is None else stored["version"] + 1
-        self.rows[owner, task] = {**row, "version": version}
-        return {"version": version}
-
-    def do_delete(self, owner: str, task: str) -> Message:
-        return {"found": self.rows.pop((owner, task), None) is not None}
-
-    def do_list(self, owner: str, limit: int, after: str | None) -> Message:
-        tasks = sorted((t for o, t in self.rows if o == owner), reverse=True)
-        page = [task for task in tasks if after is None or task < after][:limit]
-        return {"rows": [{"task": task, **self.rows[owner, task]} for task in page]}
-
-    def do_cleanup(self, now: float) -> Message:
-        gone = [
-            key
-            for key, row in self.rows.items()
-            if row["expiry"] is not None and row["expiry"] <= now
-        ]
-        for key in gone:
-            del self.rows[key]
-        return {"removed": len(gone)}
-
-
-class _Connection(socketserver.StreamRequestHandler):
-    disable_nagle_algorithm = True
-    server: TcpServer
-
-    def handle(self) -> None:
-        with suppress(OSError):
-            for line in self.rfile:
-                answer = self.server.answer(json.loads(line))
-                self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
 class RefusedError(OSError):
@@ -226,7 +138,7 @@ class TcpBackend(StorageBackend):
             raise self.failure(error) from error
 
     def failure(self, error: Exception) -> StorageError:
-        """What a write is told whose last attempt failed with this error."""
+        """The error of a write whose last attempt failed with this one."""
         if isinstance(error, RefusedError):
             return BackendError("the store cannot be reached; nothing was written")
         return OutcomeUnknownError("the store failed, and may have written before")
@@ -312,7 +224,7 @@ class TcpTarget(BackendTarget):
             self._server = None
 
     def open(self) -> StorageBackend:
-        # A broken client is under test only where faults strike; the direct way is the correct one.
+        # A broken client is under test only behind the proxy; the direct one is correct.
         return TcpBackend(*self.address())
 
     def address(self) -> tuple[str, int]:

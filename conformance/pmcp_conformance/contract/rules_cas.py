@@ -1,12 +1,14 @@
-"""CAS: compare and swap, the operation that keeps updates from being lost."""
+"""CAS: compare-and-swap, the operation that keeps updates from being lost."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.records import fullest
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.contract.support import full_fields
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_entry,
     expect_listed,
@@ -16,32 +18,8 @@ from pmcp_conformance.engine.expectations import (
     expect_stored_expiry,
     expect_unchanged,
     listed_entry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import ConcurrentModificationError, NotFoundError, TaskRecord
-
-
-def swap(trial: Trial, record: TaskRecord, expected: int) -> None:
-    """A put_if_version that is to succeed, as a premise."""
-    with premise("CAS-1"):
-        expect_returns(expected + 1, trial.backend.put_if_version, record, expected)
-        expect_stored(trial, record, expected + 1)
-
-
-def refused(trial: Trial, record: TaskRecord, expected: int, actual: int) -> None:
-    """The put_if_version is refused, with both versions told."""
-    expect_raises(
-        ConcurrentModificationError(record.owner_id, record.task_id, expected, actual),
-        trial.backend.put_if_version,
-        record,
-        expected,
-    )
-
-
-def conflicts(trial: Trial, record: TaskRecord, expected: int) -> None:
-    """The put_if_version is refused; what the error tells is CAS-2."""
-    expect_raises(ConcurrentModificationError, trial.backend.put_if_version, record, expected)
 
 
 @rule("CAS-1")
@@ -63,7 +41,7 @@ def swap_with_an_older_version(trial: Trial) -> None:
     owner = trial.owner()
     trial.store_record_at(4, owner)
     for expected in (1, 2, 3):
-        refused(trial, trial.record(owner), expected, actual=4)
+        expect_conflict_at(trial, trial.record(owner), expected, actual=4)
 
 
 @rule("CAS-3")
@@ -72,7 +50,7 @@ def swap_with_a_version_never_reached(trial: Trial) -> None:
     owner = trial.owner()
     trial.store_record_at(2, owner)
     for expected in (3, 4, 100, 2**53):
-        refused(trial, trial.record(owner), expected, actual=2)
+        expect_conflict_at(trial, trial.record(owner), expected, actual=2)
 
 
 @rule("CAS-4")
@@ -114,14 +92,14 @@ def a_version_can_be_used_once(trial: Trial) -> None:
     owner = trial.owner()
     trial.store_record(owner)
     winner = trial.record(owner)
-    swap(trial, winner, 1)
-    conflicts(trial, trial.record(owner), 1)
+    expect_swap(trial, winner, 1)
+    expect_conflict(trial, trial.record(owner), 1)
     expect_stored(trial, winner, 2)
 
 
 @rule("CAS-7")
 def all_writes_share_one_version(trial: Trial) -> None:
-    """put, create and put_if_version advance one and the same version."""
+    """put, create and put_if_version all advance the same version."""
     owner = trial.owner()
     expect_returns(1, trial.backend.create, trial.record(owner))
     expect_returns(2, trial.backend.put, trial.record(owner))
@@ -137,13 +115,13 @@ def all_writes_share_one_version(trial: Trial) -> None:
 def swap_replaces_everything(trial: Trial) -> None:
     """put_if_version replaces the whole record, expiry included, as put does."""
     owner = trial.owner()
-    trial.store_record(owner, **fullest(trial, owner))
+    trial.store_record(owner, **full_fields(trial, owner))
     bare = trial.record(owner, variables={"z": 0}, expires_at=None)
     expect_returns(2, trial.backend.put_if_version, bare, 1)
     expect_stored(trial, bare, 2)
     expect_listed(trial, owner, bare)
     expect_stored_expiry(trial, bare)
-    full = trial.record(owner, **fullest(trial, owner))
+    full = trial.record(owner, **full_fields(trial, owner))
     expect_returns(3, trial.backend.put_if_version, full, 2)
     expect_stored(trial, full, 3)
     expect_stored_expiry(trial, full)
@@ -183,12 +161,12 @@ def expected_versions_below_1(trial: Trial) -> None:
 
 @rule("CAS-11")
 def stale_swap_of_an_equal_record(trial: Trial) -> None:
-    """A stale put_if_version is refused also when its record equals the stored one."""
+    """A stale put_if_version is refused even when its record equals the stored one."""
     owner = trial.owner()
     trial.store_record(owner)
     record = trial.record(owner)
-    swap(trial, record, 1)
-    conflicts(trial, record, 1)
+    expect_swap(trial, record, 1)
+    expect_conflict(trial, record, 1)
     expect_stored(trial, record, 2)
 
 
@@ -199,7 +177,7 @@ def refused_writes_use_up_no_version(trial: Trial) -> None:
     trial.store_record_at(2, owner)
     for _ in range(3):
         with premise("CAS-2"):
-            refused(trial, trial.record(owner), 1, actual=2)
+            expect_conflict_at(trial, trial.record(owner), 1, actual=2)
     expect_returns(3, trial.backend.put_if_version, trial.record(owner), 2)
     expect_returns(4, trial.backend.put, trial.record(owner))
 
@@ -210,15 +188,15 @@ def versions_compare_as_numbers(trial: Trial) -> None:
     owner = trial.owner()
     trial.store_record_at(9, owner)
     expect_returns(10, trial.backend.put_if_version, trial.record(owner), 9)
-    conflicts(trial, trial.record(owner), 9)
+    expect_conflict(trial, trial.record(owner), 9)
     expect_returns(11, trial.backend.put, trial.record(owner))
-    conflicts(trial, trial.record(owner), 2)
+    expect_conflict(trial, trial.record(owner), 2)
     last = trial.record(owner)
     expect_returns(12, trial.backend.put_if_version, last, 11)
     expect_stored(trial, last, 12)
 
 
-@rule("CAS-14", doors=("plant",))
+@rule("CAS-14", back_doors=("plant",))
 def versions_stay_exact(trial: Trial) -> None:
     """Versions stay exact up to 2^62."""
     owner = trial.owner()
@@ -228,9 +206,31 @@ def versions_stay_exact(trial: Trial) -> None:
         expect_stored(trial, planted, version)
         expect_entry(listed_entry(trial, owner, planted.task_id), planted, version)
         for stale in (version - 1, version + 1):
-            refused(trial, planted, stale, actual=version)
+            expect_conflict_at(trial, planted, stale, actual=version)
         record = trial.record(owner, planted.task_id)
         expect_returns(version + 1, trial.backend.put_if_version, record, version)
         expect_stored(trial, record, version + 1)
         if version + 1 < 2**62:
             expect_returns(version + 2, trial.backend.put, record)
+
+
+def expect_swap(trial: Trial, record: TaskRecord, expected: int) -> None:
+    """The put_if_version succeeds, as a premise."""
+    with premise("CAS-1"):
+        expect_returns(expected + 1, trial.backend.put_if_version, record, expected)
+        expect_stored(trial, record, expected + 1)
+
+
+def expect_conflict(trial: Trial, record: TaskRecord, expected: int) -> None:
+    """The put_if_version is refused; what the error reports is for CAS-2."""
+    expect_raises(ConcurrentModificationError, trial.backend.put_if_version, record, expected)
+
+
+def expect_conflict_at(trial: Trial, record: TaskRecord, expected: int, actual: int) -> None:
+    """The put_if_version is refused, and the error reports both versions."""
+    expect_raises(
+        ConcurrentModificationError(record.owner_id, record.task_id, expected, actual),
+        trial.backend.put_if_version,
+        record,
+        expected,
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_listed,
     expect_raises,
@@ -13,9 +15,7 @@ from pmcp_conformance.engine.expectations import (
     expect_stored,
     expect_stored_expiry,
     expect_unchanged,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import AlreadyExistsError, TaskRecord
 
 
@@ -35,14 +35,14 @@ def create_of_a_present_key(trial: Trial) -> None:
     """
     owner = trial.owner()
     record = trial.store_record(owner)
-    create_is_refused(trial, record, 1)
+    expect_create_refused(trial, record, 1)
     record = trial.record(owner)
     with premise("PUT-2"):
         expect_returns(2, trial.backend.put, record)
-    create_is_refused(trial, record, 2)
+    expect_create_refused(trial, record, 2)
 
 
-def create_is_refused(trial: Trial, record: TaskRecord, version: int) -> None:
+def expect_create_refused(trial: Trial, record: TaskRecord, version: int) -> None:
     """Creating the key again is refused, by an equal record too, and what is stored stays."""
     for again in (trial.record(record.owner_id, expires_at=None), record):
         refused = partial(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_listed,
     expect_returns,
     expect_stored,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
 
 
 @rule("DEL-1")
 def delete_of_a_present_key(trial: Trial) -> None:
-    """Deleting a present key returns True, and neither get nor a listing finds it any more."""
+    """Deleting a present key returns True, and neither get nor a listing finds it any longer."""
     owner = trial.owner()
     trial.store_record_at(2, owner)
     other = trial.store_record(owner, "other")
@@ -27,7 +27,7 @@ def delete_of_a_present_key(trial: Trial) -> None:
 
 @rule("DEL-2")
 def delete_of_an_absent_key(trial: Trial) -> None:
-    """Deleting an absent key returns False and raises nothing, the second time as the first."""
+    """Deleting an absent key returns False and raises nothing, however often it is repeated."""
     owner = trial.owner()
     expect_returns(False, trial.backend.delete, owner, "never written")
     trial.store_record(owner)
@@ -43,7 +43,7 @@ def delete_removes_exactly_its_key(trial: Trial) -> None:
     tasks, stay.
     """
     owner = trial.owner()
-    ids = [odd.value for odd in corpus.SIBLINGS]
+    ids = [sample.value for sample in corpus.ids.SIBLINGS]
     siblings = {task_id: trial.store_record(owner, task_id) for task_id in ids}
     others = [trial.store_record(trial.owner()), trial.store_record(trial.owner(f"{owner}{{}}"))]
     for task_id in ("task", "task1", "tas"):

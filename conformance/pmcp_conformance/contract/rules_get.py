@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Violation, premise
+from pmcp_conformance.expectations import (
     expect,
     expect_entry,
     expect_listed,
@@ -12,10 +14,7 @@ from pmcp_conformance.engine.expectations import (
     expect_stored,
     expect_stored_expiry,
     listed_entry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import ConcurrentModificationError, NotFoundError, VersionedRecord
 
 
@@ -45,7 +44,8 @@ def get_returns_what_was_written(trial: Trial) -> None:
 def get_changes_nothing(trial: Trial) -> None:
     """Getting changes nothing: not the record, not the version, not the listing."""
     owner = trial.owner()
-    record, other = trial.store_record(owner), trial.store_record(owner, "other")
+    record = trial.store_record(owner)
+    other = trial.store_record(owner, "other")
     for _ in range(3):
         expect_stored(trial, record, 1)
     expect_raises(NotFoundError, trial.backend.get, owner, "absent")
@@ -56,7 +56,7 @@ def get_changes_nothing(trial: Trial) -> None:
 
 @rule("GET-4")
 def versions_are_ints(trial: Trial) -> None:
-    """A version is an int: not a Decimal, a string, a float or a bool, from every operation."""
+    """Every operation gives a version as an int, not as a Decimal, a string, a float or a bool."""
     owner = trial.owner()
     handle = trial.backend
     versions = {

@@ -5,37 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.records import fullest, ways_to_write
-from pmcp_conformance.engine.expectations import expect, expect_listed, expect_stored
+from pmcp_conformance.contract.support import full_fields, successive_writes
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_listed, expect_stored
 from pmcp_storage import StorageError, TaskRecord
-
-
-def spoil(record: TaskRecord) -> None:
-    """Change a record's objects in place, as far as they can be."""
-    record.variables["spoilt"] = True
-    if record.task.meta is not None:
-        record.task.meta["spoilt"] = True
-    record.variables.get("b", {}).setdefault("c", []).append("spoilt")
-    if isinstance(record.result, dict):
-        record.result["spoilt"] = True
-        record.result.get("content", []).clear()
-
-
-def apart(record: TaskRecord) -> TaskRecord:
-    """An equal record that shares no object with it, not even the task."""
-    return TaskRecord.from_json(record.to_json())
 
 
 @rule("ISO-1")
 def changes_after_writing(trial: Trial) -> None:
     """Changing a record's variables after writing it does not change what is stored."""
     owner = trial.owner()
-    for version, write in enumerate(ways_to_write(trial.backend), start=1):
-        record = trial.record(owner, **fullest(trial, owner))
-        before = apart(record)
+    for version, write in enumerate(successive_writes(trial.backend), start=1):
+        record = trial.record(owner, **full_fields(trial, owner))
+        before = independent_copy(record)
         write(record)
-        spoil(record)
+        mutate(record)
         expect_stored(trial, before, version)
         expect_listed(trial, owner, before)
 
@@ -44,10 +28,10 @@ def changes_after_writing(trial: Trial) -> None:
 def changes_of_what_get_returned(trial: Trial) -> None:
     """Changing what get returned changes neither the stored record nor a second get."""
     owner = trial.owner()
-    record = trial.store_record(owner, **fullest(trial, owner))
-    before = apart(record)
+    record = trial.store_record(owner, **full_fields(trial, owner))
+    before = independent_copy(record)
     for _ in range(2):
-        spoil(trial.backend.get(owner, "task").record)
+        mutate(trial.backend.get(owner, "task").record)
         expect_stored(trial, before, 1)
     expect_listed(trial, owner, before)
 
@@ -56,12 +40,12 @@ def changes_of_what_get_returned(trial: Trial) -> None:
 def changes_of_what_a_listing_returned(trial: Trial) -> None:
     """Changing what a listing returned changes nothing stored."""
     owner = trial.owner()
-    record = trial.store_record(owner, **fullest(trial, owner))
-    before = apart(record)
+    record = trial.store_record(owner, **full_fields(trial, owner))
+    before = independent_copy(record)
     entries = trial.backend.list_by_owner(owner)
-    spoil(entries[0].record)
+    mutate(entries[0].record)
     entries.clear()
-    spoil(next(iter(trial.backend.iter_by_owner(owner))).record)
+    mutate(next(iter(trial.backend.iter_by_owner(owner))).record)
     expect_stored(trial, before, 1)
     expect_listed(trial, owner, before)
 
@@ -70,11 +54,27 @@ def changes_of_what_a_listing_returned(trial: Trial) -> None:
 def operations_leave_their_record_alone(trial: Trial) -> None:
     """No operation changes the record that it was given."""
     owner = trial.owner()
-    accepted = ways_to_write(trial.backend)
+    accepted = successive_writes(trial.backend)
     refused = [accepted[0], accepted[2]]
     for write in accepted + refused:
-        record = trial.record(owner, **fullest(trial, owner))
+        record = trial.record(owner, **full_fields(trial, owner))
         before = record.to_json()
         with suppress(StorageError):
             write(record)
         expect(record.to_json() == before, "the record as it was given", "it was changed")
+
+
+def mutate(record: TaskRecord) -> None:
+    """Change a record's objects in place, where they are mutable."""
+    record.variables["mutated"] = True
+    if record.task.meta is not None:
+        record.task.meta["mutated"] = True
+    record.variables.get("b", {}).setdefault("c", []).append("mutated")
+    if isinstance(record.result, dict):
+        record.result["mutated"] = True
+        record.result.get("content", []).clear()
+
+
+def independent_copy(record: TaskRecord) -> TaskRecord:
+    """An equal record that shares no object with this one, not even the task."""
+    return TaskRecord.from_json(record.to_json())

@@ -2,81 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import expect_listed, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_listed, expect_returns, expect_stored
 from pmcp_conformance.generators import corpus
-from pmcp_conformance.generators.corpus import Odd
+from pmcp_conformance.generators.corpus import Sample
 from pmcp_storage import StorageError, TaskRecord
 from pmcp_storage.records import MAX_OWNER_ID_BYTES, MAX_TASK_ID_BYTES
-
-
-def stay_apart(trial: Trial, odds: list[Odd], *, ending: bool = True) -> None:
-    """Each id names a record of its own: as task_ids of one owner, and as parts of owner_ids."""
-    tasks_stay_apart(trial, odds)
-    owners_stay_apart(trial, odds, "{}", "")
-    if ending:
-        owners_stay_apart(trial, odds, "", "{}")
-
-
-def tasks_stay_apart(trial: Trial, odds: list[Odd]) -> None:
-    """One owner, one task per id: each is its own record, overwritten, listed and deleted alone."""
-    owner = trial.owner()
-    records = {}
-    for odd in odds:
-        with provoked(odd):
-            records[odd.value] = record = trial.record(owner, odd.value)
-            expect_returns(1, trial.backend.create, record)
-    for odd in odds:
-        with provoked(odd):
-            expect_stored(trial, records[odd.value], 1)
-            records[odd.value] = record = trial.record(owner, odd.value)
-            expect_returns(2, trial.backend.put, record)
-    expect_listed(trial, owner, *records.values())
-    # The patterns of the corpus stand behind what they match: delete them first.
-    for number, odd in enumerate(reversed(odds), start=1):
-        with provoked(odd):
-            expect_returns(True, trial.backend.delete, owner, odd.value)
-        del records[odd.value]
-        if number == max(2, len(odds) // 4):
-            expect_listed(trial, owner, *records.values())
-
-
-def owners_stay_apart(trial: Trial, odds: list[Odd], before: str, after: str) -> None:
-    """One task_id under an owner per id: each owner lists and reads its own record only."""
-    unique = trial.owner()
-    records = []
-    for odd in odds:
-        # One UUID for all of them: they must differ in the odd part alone.
-        form = before + odd.value.replace("{}", "{ }") + after
-        owner = trial.claim_owner(form.replace("{}", unique))
-        with provoked(odd):
-            record = trial.record(owner)
-            expect_returns(1, trial.backend.create, record)
-        records.append((odd, record))
-    for odd, record in records:
-        with provoked(odd):
-            expect_stored(trial, record, 1)
-            expect_listed(trial, record.owner_id, record)
-
-
-class provoked:  # noqa: N801 - reads as a word of the rule
-    """Says in a violation which entry of the corpus provoked it, and which bug it stands for."""
-
-    def __init__(self, odd: Odd) -> None:
-        self._odd = odd
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        about = f"{self._odd.value!a:.60}: {self._odd.provokes}"
-        if isinstance(error, Violation):
-            raise Violation(f"{error.expected} (with {about})", error.observed) from error
-        if isinstance(error, StorageError):
-            told = f"raised {type(error).__name__}: {error}"
-            raise Violation(f"no error (with {about})", told) from error
 
 
 @rule("KEY-1")
@@ -101,10 +37,10 @@ def delimiters(trial: Trial) -> None:
     """Delimiters inside ids never join or split keys: ("a:b", "c") and ("a", "b:c"), and so for
     # / | % \\ , ; and space.
     """
-    for pair in corpus.JOINED:
+    for pair in corpus.ids.JOINED:
         unique = trial.owner()
-        odd = Odd((pair.left, pair.right), pair.provokes)
-        with provoked(odd):
+        sample = Sample((pair.left, pair.right), pair.provokes)
+        with provoked_by(sample):
             sides = [
                 trial.record(trial.claim_owner(form.replace("{}", unique)), task_id)
                 for form, task_id in (pair.left, pair.right)
@@ -113,39 +49,38 @@ def delimiters(trial: Trial) -> None:
                 expect_returns(1, trial.backend.create, record)
             for record in sides:
                 expect_stored(trial, record, 1)
-                expect_listed(trial, record.owner_id, record, *same_owner(record, sides))
+                expect_listed(trial, record.owner_id, *of_one_owner(record, sides))
             expect_returns(True, trial.backend.delete, sides[0].owner_id, sides[0].task_id)
             expect_stored(trial, sides[1], 1)
 
 
-def same_owner(record: TaskRecord, sides: list[TaskRecord]) -> list[TaskRecord]:
-    """The other record of a pair whose owner is the same."""
-    others = (side for side in sides if side is not record)
-    return [side for side in others if side.owner_id == record.owner_id]
+def of_one_owner(record: TaskRecord, sides: list[TaskRecord]) -> list[TaskRecord]:
+    """Those records of a pair whose owner is that of the record."""
+    return [side for side in sides if side.owner_id == record.owner_id]
 
 
 @rule("KEY-3")
 def case(trial: Trial) -> None:
     """Keys differ by case."""
-    stay_apart(trial, corpus.CASES)
+    expect_distinct_keys(trial, corpus.ids.CASES)
 
 
 @rule("KEY-4")
 def accents_and_normal_forms(trial: Trial) -> None:
     """Keys differ by accent and by Unicode normalization form."""
-    stay_apart(trial, corpus.ACCENTS)
+    expect_distinct_keys(trial, corpus.ids.ACCENTS)
 
 
 @rule("KEY-5")
 def white_space(trial: Trial) -> None:
     """Keys differ by leading, trailing and doubled white space."""
-    stay_apart(trial, corpus.SPACES)
+    expect_distinct_keys(trial, corpus.ids.SPACES)
 
 
 @rule("KEY-6")
 def pattern_characters(trial: Trial) -> None:
     """Pattern characters (% _ * ? [ ] ^ $ .) in ids are plain text, in keys and in listings."""
-    stay_apart(trial, corpus.PATTERNS)
+    expect_distinct_keys(trial, corpus.ids.PATTERNS)
 
 
 @rule("KEY-7")
@@ -153,25 +88,27 @@ def unicode(trial: Trial) -> None:
     """Any Unicode id comes back verbatim: astral, right-to-left, combining, zero-width, control
     characters, newline.
     """
-    stay_apart(trial, corpus.UNICODE)
+    expect_distinct_keys(trial, corpus.ids.UNICODE)
 
 
 @rule("KEY-8")
 def greatest_lengths(trial: Trial) -> None:
-    """Keys of the greatest length work, and two that differ in their last character only are two
+    """Keys of the maximum length work, and two that differ only in their last character are two
     keys.
     """
     for filler in ("x", "\u00e9", "\U0001f600"):
         size = len(filler.encode())
         stem = filler * ((MAX_TASK_ID_BYTES - 1) // size)
         stem += "y" * (MAX_TASK_ID_BYTES - 1 - len(stem.encode()))
-        tasks_stay_apart(trial, [Odd(stem + last, "long ids cut") for last in "abc"])
+        expect_distinct_tasks(
+            trial, [Sample(stem + last, "truncation of long ids") for last in "abc"]
+        )
         unique = trial.owner()
         room = MAX_OWNER_ID_BYTES - 1 - len(unique)
         stem = filler * (room // size)
         stem += "y" * (room - len(stem.encode()))
-        longest = [Odd(stem + last, "long ids cut") for last in "ab"]
-        owners = [trial.claim_owner(unique + odd.value) for odd in longest]
+        longest = [Sample(stem + last, "truncation of long ids") for last in "ab"]
+        owners = [trial.claim_owner(unique + sample.value) for sample in longest]
         records = [trial.record(owner) for owner in owners]
         for record in records:
             expect_returns(1, trial.backend.create, record)
@@ -182,14 +119,14 @@ def greatest_lengths(trial: Trial) -> None:
 
 @rule("KEY-9")
 def numbers_as_text(trial: Trial) -> None:
-    """Ids that look like numbers, booleans or nulls keep their text."""
-    stay_apart(trial, corpus.NUMBERS)
+    """Ids that look like numbers, booleans or nulls stay text."""
+    expect_distinct_keys(trial, corpus.ids.NUMBERS)
 
 
 @rule("KEY-10")
 def paths(trial: Trial) -> None:
     """Ids that look like paths (.. ../x /etc a/b) reach nothing outside the store."""
-    stay_apart(trial, corpus.PATHS)
+    expect_distinct_keys(trial, corpus.ids.PATHS)
 
 
 @rule("KEY-11")
@@ -197,12 +134,75 @@ def queries(trial: Trial) -> None:
     """Ids that look like queries or protocol (' OR 1=1 --, {"$gt":""}, CRLF plus a command,
     #expression names) are plain text.
     """
-    stay_apart(trial, corpus.QUERIES)
+    expect_distinct_keys(trial, corpus.ids.QUERIES)
 
 
 @rule("KEY-12")
 def reserved_names(trial: Trial) -> None:
-    """Names that a storage might keep for itself (PK, SK, version, __meta__, _version, schema,
+    """Names that a storage might reserve for itself (PK, SK, version, __meta__, _version, schema,
     idx) are ids like any other.
     """
-    stay_apart(trial, corpus.RESERVED)
+    expect_distinct_keys(trial, corpus.ids.RESERVED)
+
+
+def expect_distinct_keys(trial: Trial, samples: list[Sample], *, ending: bool = True) -> None:
+    """Each id names a record of its own: as task_ids of one owner, and as parts of owner_ids."""
+    expect_distinct_tasks(trial, samples)
+    expect_distinct_owners(trial, samples, "{}", "")
+    if ending:
+        expect_distinct_owners(trial, samples, "", "{}")
+
+
+def expect_distinct_tasks(trial: Trial, samples: list[Sample]) -> None:
+    """One owner, one task per id: each is its own record, overwritten, listed and deleted alone."""
+    owner = trial.owner()
+    records = {}
+    for sample in samples:
+        with provoked_by(sample):
+            records[sample.value] = record = trial.record(owner, sample.value)
+            expect_returns(1, trial.backend.create, record)
+    for sample in samples:
+        with provoked_by(sample):
+            expect_stored(trial, records[sample.value], 1)
+            records[sample.value] = record = trial.record(owner, sample.value)
+            expect_returns(2, trial.backend.put, record)
+    expect_listed(trial, owner, *records.values())
+    # A pattern of the corpus comes after what it matches: delete it first.
+    for number, sample in enumerate(reversed(samples), start=1):
+        with provoked_by(sample):
+            expect_returns(True, trial.backend.delete, owner, sample.value)
+        del records[sample.value]
+        if number == max(2, len(samples) // 4):
+            expect_listed(trial, owner, *records.values())
+
+
+def expect_distinct_owners(trial: Trial, samples: list[Sample], before: str, after: str) -> None:
+    """One task_id under an owner per id: each owner lists and reads its own record only."""
+    unique = trial.owner()
+    records = []
+    for sample in samples:
+        # One UUID for all of them: the owners must differ in the sample alone.
+        form = before + sample.value.replace("{}", "{ }") + after
+        owner = trial.claim_owner(form.replace("{}", unique))
+        with provoked_by(sample):
+            record = trial.record(owner)
+            expect_returns(1, trial.backend.create, record)
+        records.append((sample, record))
+    for sample, record in records:
+        with provoked_by(sample):
+            expect_stored(trial, record, 1)
+            expect_listed(trial, record.owner_id, record)
+
+
+@contextmanager
+def provoked_by(sample: Sample) -> Iterator[None]:
+    """Say in a violation which sample of the corpus provoked it, and which bug it stands for."""
+    about = f"{sample.value!a:.60}: {sample.provokes}"
+    try:
+        yield
+    except Violation as violation:
+        expected = f"{violation.expected} (with {about})"
+        raise Violation(expected, violation.observed) from violation
+    except StorageError as error:
+        observed = f"raised {type(error).__name__}: {error}"
+        raise Violation(f"no error (with {about})", observed) from error

@@ -7,40 +7,29 @@ from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect,
     expect_entry,
     expect_listed,
     expect_raises,
     expect_returns,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
 from pmcp_storage import TaskRecord, TaskStatus
 from pmcp_storage.backend import PAGE
 
 _BIG = 350 * 1024
-"""Bytes of a record of which three exceed the megabyte at which DynamoDB ends a page."""
+"""Bytes of a record: three of them exceed the megabyte at which DynamoDB ends a page."""
 
-
-def paged(trial: Trial, owner: str, limit: int) -> list[str]:
-    """The owner's task_ids, read page by page; not more pages than there can be."""
-    seen: list[str] = []
-    after = None
-    for _ in range(50):
-        page = trial.backend.list_by_owner(owner, limit=limit, after=after)
-        expect(len(page) <= limit, f"a page of at most {limit}", f"{len(page)} entries")
-        seen += [entry.record.task_id for entry in page]
-        if len(page) < limit:
-            break
-        after = seen[-1]
-    return seen
+_MOST_PAGES = 50
+"""Pages after which a listing that never ends is given up; no rule here needs as many."""
 
 
 @rule("LIST-1")
 def a_listing_is_complete_and_its_own(trial: Trial) -> None:
-    """A listing holds every record of the owner and none of another."""
+    """A listing holds every record of the owner and none of another owner."""
     one, two = trial.owner(), trial.owner()
     records: dict[str, list[TaskRecord]] = {one: [], two: []}
     for number in range(6):
@@ -80,14 +69,14 @@ def entries_equal_get(trial: Trial) -> None:
 def order_of_a_listing(trial: Trial) -> None:
     """A listing is in descending task_id order by code point."""
     owner = trial.owner()
-    ids = [odd.value for odd in corpus.ORDER]
+    ids = [sample.value for sample in corpus.ids.ORDER]
     records = [trial.store_record(owner, task_id) for task_id in ids]
     expect_listed(trial, owner, *records)
 
 
 @rule("LIST-5")
 def a_limit(trial: Trial) -> None:
-    """A limit returns the first so many entries of that order."""
+    """A listing with a limit returns the first `limit` entries of that order."""
     owner = trial.owner()
     ids = sorted(
         (trial.store_record(owner, f"t{n}").task_id for n in (3, 1, 5, 2, 4)), reverse=True
@@ -107,13 +96,13 @@ def paging_visits_everything_once(trial: Trial) -> None:
     for task_id in ids:
         trial.store_record(owner, task_id)
     for limit in range(1, 9):
-        seen = paged(trial, owner, limit)
+        seen = paged_ids(trial, owner, limit)
         expect(seen == ids[::-1], f"pages of {limit}: {ids[::-1]}", short(seen))
 
 
 @rule("LIST-7")
 def after_an_absent_id(trial: Trial) -> None:
-    """`after` an id that does not exist continues at the place where it would stand."""
+    """With `after` an id that does not exist, a listing continues where that id would be."""
     owner = trial.owner()
     ids = ["b", "bb", "d", "f"]
     for task_id in ids:
@@ -127,14 +116,14 @@ def after_an_absent_id(trial: Trial) -> None:
         for limit in (2, 100):
             page = trial.backend.list_by_owner(owner, limit=limit, after=after)
             found = [entry.record.task_id for entry in page]
-            told = f"after {after!r}, limit={limit}: {expected[:limit]}"
-            expect(found == expected[:limit], told, short(found))
+            wanted = f"after {after!r}, limit={limit}: {expected[:limit]}"
+            expect(found == expected[:limit], wanted, short(found))
 
 
 @rule("LIST-8")
 def only_the_last_page_is_short(trial: Trial) -> None:
-    """Only the last page is shorter than its limit, also where the storage pages by itself
-    (a few MB of records).
+    """Only the last page is shorter than its limit, even where the storage itself pages (a few MB
+    of records).
     """
     owner = trial.owner()
     size = min(_BIG, trial.target.max_record_bytes)
@@ -185,8 +174,8 @@ def iterating_hundreds(trial: Trial) -> None:
             trial.backend.create(trial.sized(owner, task_id, size))
     seen = [entry.record.task_id for entry in trial.backend.iter_by_owner(owner)]
     missing = sorted(set(ids) - set(seen))
-    told = f"{len(seen)} records, {len(set(seen))} different, missing {missing[:5]}"
-    expect(seen == ids[::-1], "205 records, each once, in descending order", told)
+    observed = f"{len(seen)} records, {len(set(seen))} different, missing {missing[:5]}"
+    expect(seen == ids[::-1], "205 records, each once, in descending order", observed)
     expect_returns(205, trial.backend.count_by_owner, owner)
 
 
@@ -199,9 +188,11 @@ def writes_between_pages(trial: Trial) -> None:
     ids = [f"t{number}5" for number in range(9)]
     for task_id in ids:
         trial.store_record(owner, task_id)
-    doomed, seen, after = ["t85x", "t75x", "t05x"], list[str](), None
+    doomed = ["t85x", "t75x", "t05x"]
     for task_id in doomed:
         trial.store_record(owner, task_id)
+    seen: list[str] = []
+    after = None
     for page_number in range(20):
         page = trial.backend.list_by_owner(owner, limit=2, after=after)
         seen += [entry.record.task_id for entry in page]
@@ -219,7 +210,7 @@ def writes_between_pages(trial: Trial) -> None:
 
 
 def writes_during_an_iteration(trial: Trial) -> None:
-    """The same of iter_by_owner, with a record more and then one less before its place."""
+    """The same of iter_by_owner, while a record ahead of all others is created, then deleted."""
     owner = trial.owner()
     ids = [f"t{number:03}" for number in range(PAGE + 2)]
     for task_id in ids:
@@ -234,9 +225,9 @@ def writes_during_an_iteration(trial: Trial) -> None:
         change()
         seen += [entry.record.task_id for entry in entries]
         once = [task_id for task_id in seen if task_id in ids]
-        told = f"{len(once)} entries, {len(set(once))} different"
+        observed = f"{len(once)} entries, {len(set(once))} different"
         expected = f"iter_by_owner to yield {len(ids)}, each once, while {name} another"
-        expect(once == ids[::-1], expected, told)
+        expect(once == ids[::-1], expected, observed)
 
 
 @rule("LIST-12")
@@ -250,8 +241,8 @@ def limits_below_1(trial: Trial) -> None:
 
 @rule("LIST-13")
 def counting(trial: Trial) -> None:
-    """count_by_owner equals the length of the listing; with live_at it leaves out what has
-    expired by then; with at_most it stops there.
+    """count_by_owner equals the length of the listing; with live_at it leaves out what has expired
+    by then; with at_most it counts no further than that.
     """
     owner = trial.owner()
     trial.store_record(trial.owner())
@@ -259,8 +250,8 @@ def counting(trial: Trial) -> None:
     expect_returns(0, handle.count_by_owner, owner)
     now = datetime.now(UTC)
     minutes = [timedelta(minutes=m, microseconds=250_000) for m in (10, 20, 30)]
-    # Those that expire first stand at both ends of the listing: a scan that is cut by at_most
-    # before the expired are left out comes to too few, from whichever end.
+    # Those that expire first are at both ends of the listing: a scan that at_most cuts short
+    # before it leaves out the expired ones counts too few, from whichever end it begins.
     for task_id, lifetime in zip(("t0", "t3", "t1"), minutes, strict=True):
         trial.store_record(owner, task_id, expires_at=now + lifetime)
     trial.store_record(owner, "t2", expires_at=None)
@@ -275,3 +266,17 @@ def counting(trial: Trial) -> None:
         expect_returns(min(2, live), handle.count_by_owner, owner, live_at=live_at, at_most=2)
     for at_most in (1, 2, 3, 4, 5, 100):
         expect_returns(min(4, at_most), handle.count_by_owner, owner, at_most=at_most)
+
+
+def paged_ids(trial: Trial, owner: str, limit: int) -> list[str]:
+    """The owner's task_ids, read page by page, at most _MOST_PAGES of them."""
+    seen: list[str] = []
+    after = None
+    for _ in range(_MOST_PAGES):
+        page = trial.backend.list_by_owner(owner, limit=limit, after=after)
+        expect(len(page) <= limit, f"a page of at most {limit}", f"{len(page)} entries")
+        seen += [entry.record.task_id for entry in page]
+        if len(page) < limit:
+            break
+        after = seen[-1]
+    return seen

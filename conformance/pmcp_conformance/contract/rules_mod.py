@@ -1,6 +1,7 @@
-"""MOD: random sequences of operations give what the reference gives.
+"""MOD: random sequences of operations give what the reference model gives.
 
-No record of a sequence expires within the run.
+This module runs the sequences against a backend; `generators` draws and shrinks them and has the
+model. No record of a sequence expires within the run.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.generators.reference_model import Model, Step
-from pmcp_conformance.generators.sequences import STEPS, Generator, shrunk
+from pmcp_conformance.generators.reference_model import ReferenceModel, Step
+from pmcp_conformance.generators.sequences import STEPS, SequenceGenerator, shrunk
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -24,44 +25,54 @@ from pmcp_storage import (
 )
 
 _SECONDS = 0.8
-_MOST, _LEAST = 12, 4
-_SHRINK_RUNS = 150
-_ENDINGS = ("", "x")
+"""Seconds after which no further sequence begins, once there were _LEAST_SEQUENCES."""
+
+_LEAST_SEQUENCES = 4
+_MOST_SEQUENCES = 12
+
+_SHRINKING_RUNS = 150
+"""How often a failing sequence is run to shorten it."""
+
+_OWNER_ENDINGS = ("", "x")
+"""What the ids of a sequence's two owners end with: one is a prefix of the other."""
 
 
 @rule("MOD-1", parts=4)
 def any_sequence(trial: Trial) -> None:
-    """Any sequence of operations gives what the reference gives."""
+    """Any sequence of operations gives what the reference model gives."""
     run_sequences(trial, [trial.backend])
 
 
 @rule("MOD-2", facts=("shared",), parts=2)
 def any_sequence_over_two_handles(trial: Trial) -> None:
-    """Any sequence of operations spread over two handles gives what the reference gives."""
+    """Any sequence of operations spread over two handles gives what the reference model gives."""
     run_sequences(trial, [trial.backend, trial.open("second")])
 
 
 def run_sequences(trial: Trial, handles: list[RecordedBackend]) -> None:
     """Run as many sequences as the backend's latency allows; report the first that fails."""
     begun = time.monotonic()
-    for number in range(_MOST):
+    for number in range(_MOST_SEQUENCES):
         seed = trial.seed * 1_000_000 + trial.part * 1_000 + number
-        steps = Generator(seed, handles=len(handles)).sequence()
+        steps = SequenceGenerator(seed, handles=len(handles)).sequence()
         if first_difference(trial, handles, steps):
-            report(trial, handles, steps, seed)
-        if number + 1 >= _LEAST and time.monotonic() - begun > _SECONDS:
+            raise difference_found(trial, handles, steps, seed)
+        if number + 1 >= _LEAST_SEQUENCES and time.monotonic() - begun > _SECONDS:
             break
 
 
-def report(trial: Trial, handles: list[RecordedBackend], steps: list[Step], seed: int) -> None:
-    """Cut the sequence down, run it once more under the trace's eyes, and say what differs."""
-    few = shrunk(steps, lambda s: bool(first_difference(trial, handles, s)), _SHRINK_RUNS)
+def difference_found(
+    trial: Trial, handles: list[RecordedBackend], steps: list[Step], seed: int
+) -> Violation:
+    """What a failing sequence shows, once it is shrunk: recorded afresh, for the report."""
+    few = shrunk(steps, lambda s: bool(first_difference(trial, handles, s)), _SHRINKING_RUNS)
     with trial.recording.cleared():
-        told = first_difference(trial, handles, few) or first_difference(trial, handles, steps)
-    again = f"sequence of seed {seed}, {len(few)} of {STEPS} steps left"
-    if told is None:
-        raise Violation("the same outcomes each time", f"outcomes that vary; {again}")
-    raise Violation(told[0], f"{told[1]} ({again})")
+        found = first_difference(trial, handles, few) or first_difference(trial, handles, steps)
+    sequence = f"sequence of seed {seed}, shrunk to {len(few)} of {STEPS} steps"
+    if found is None:
+        return Violation("the same outcomes each time", f"outcomes that vary; {sequence}")
+    expected, observed = found
+    return Violation(expected, f"{observed} ({sequence})")
 
 
 def first_difference(
@@ -69,24 +80,26 @@ def first_difference(
 ) -> tuple[str, str] | None:
     """Run the steps under fresh owners; the first outcome that differs, expected and observed."""
     base = trial.owner()
-    owners = [base if not ending else trial.claim_owner(base + ending) for ending in _ENDINGS]
-    model = Model()
+    owners = [trial.claim_owner(base + ending) if ending else base for ending in _OWNER_ENDINGS]
+    model = ReferenceModel()
     for step in steps:
         record = None
         if step.operation in ("create", "put", "put_if_version"):
             variables = {"value": step.value}
             record = trial.record(owners[step.owner], step.task_id, variables=variables)
         expected = model.apply(step)
-        observed = outcome(handles[step.handle], step, owners[step.owner], record)
+        observed = observed_outcome(handles[step.handle], step, owners[step.owner], record)
         if observed != expected:
             return f"{step.operation} gives {expected!r}", f"it gave {observed!r}"
     return None
 
 
-def outcome(handle: RecordedBackend, step: Step, owner: str, record: TaskRecord | None) -> Any:
-    """What the backend makes of a step, in the terms of the model."""
+def observed_outcome(
+    handle: RecordedBackend, step: Step, owner: str, record: TaskRecord | None
+) -> Any:
+    """The outcome of a step on the backend, in the terms of the model."""
     try:
-        return told(invoke(handle, step, owner, record))
+        return in_model_terms(invoke(handle, step, owner, record))
     except NotFoundError:
         return ("not found",)
     except AlreadyExistsError:
@@ -110,10 +123,10 @@ def invoke(handle: RecordedBackend, step: Step, owner: str, record: TaskRecord |
     return getattr(handle, step.operation)(owner, step.task_id)
 
 
-def told(result: Any) -> Any:
+def in_model_terms(result: Any) -> Any:
     """What an operation returned, in the terms of the model."""
     if isinstance(result, VersionedRecord):
         return (result.record.variables.get("value"), result.version)
     if isinstance(result, list):
-        return [(entry.record.task_id, *told(entry)) for entry in result]
+        return [(entry.record.task_id, *in_model_terms(entry)) for entry in result]
     return result

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.records import fullest
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.contract.support import full_fields
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect,
     expect_absent,
     expect_listed,
     expect_returns,
     expect_stored,
     expect_stored_expiry,
-    premise,
 )
-from pmcp_conformance.engine.trial import Trial
 
 
 @rule("PUT-1")
@@ -52,8 +52,8 @@ def a_write_returns_the_stored_version(trial: Trial) -> None:
     for name, write in writes:
         returned = write()
         found = trial.backend.get(owner, "task").version
-        told = f"{name} returned {returned!r}, get reports {found!r}"
-        expect(returned == found, "one and the same version from the write and get", told)
+        observed = f"{name} returned {returned!r}, get reports {found!r}"
+        expect(returned == found, "the same version from the write and from get", observed)
 
 
 @rule("PUT-4")
@@ -62,7 +62,7 @@ def put_replaces_everything(trial: Trial) -> None:
     survives.
     """
     owner = trial.owner()
-    trial.store_record(owner, **fullest(trial, owner))
+    trial.store_record(owner, **full_fields(trial, owner))
     bare = trial.record(owner, variables={"z": 0}, expires_at=None)
     with premise("PUT-2"):
         expect_returns(2, trial.backend.put, bare)
@@ -86,7 +86,8 @@ def writes_change_no_other_key(trial: Trial) -> None:
     the owner.
     """
     owner, other = trial.owner(), trial.owner()
-    theirs, sibling = trial.store_record(other), trial.store_record(owner, "sibling")
+    theirs = trial.store_record(other)
+    sibling = trial.store_record(owner, "sibling")
     trial.backend.create(trial.record(owner))
     trial.backend.put(trial.record(owner))
     trial.backend.put_if_version(last := trial.record(owner), 2)

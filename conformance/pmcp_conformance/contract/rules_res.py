@@ -1,4 +1,4 @@
-"""RES: a backend keeps nothing open that it does not need, and leaves its process alone."""
+"""RES: a backend leaves nothing open behind it, and leaves its process alone."""
 
 from __future__ import annotations
 
@@ -17,22 +17,32 @@ from pathlib import Path
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import raise_unexpected
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route, at_once
-from pmcp_conformance.network.faults import Fault, lasting
+from pmcp_conformance.expectations import expect
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
+from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.schedules import always
 from pmcp_storage import StorageBackend, StorageError, TaskRecord
 
 _DESCRIPTORS = Path("/proc/self/fd")
 
-_MOMENT, _LOOKS_EVERY = 2.0, 0.02
-"""Seconds until what has been closed must be gone, and between two looks."""
+_GONE_WITHIN = 2.0
+"""Seconds until what has been closed must be gone."""
 
-_QUICK = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE)
-"""Faults of which no client waits for the end."""
+_LOOK_EVERY = 0.02
+"""Seconds between two looks."""
+
+_QUICK = (CRASH_BEFORE_REQUEST, CUT_REQUEST, CUT_ANSWER, GARBLE_ANSWER, PREPEND_ERROR_PAGE)
+"""Faults that a client notices at once."""
 
 
 @rule("RES-1")
@@ -40,52 +50,56 @@ def nothing_piles_up(trial: Trial) -> None:
     """After a warm-up, further handles opened, used and closed add no thread, socket or file."""
     for _ in range(3):
         use_a_handle(trial)
-    before = held()
+    before = open_resources()
     for _ in range(8):
         use_a_handle(trial)
-    nothing_more(trial, before, "8 more handles closed")
+    expect_no_more_than(trial, before, "8 more handles closed")
     if trial.target.offers("address"):
-        failed_by_handles(trial, *_QUICK)
-        before = held()
-        failed_by_handles(trial, *_QUICK, Fault.SWALLOW)
-        nothing_more(trial, before, "handles closed whose calls have failed")
+        fail_calls(trial, *_QUICK)
+        before = open_resources()
+        fail_calls(trial, *_QUICK, SWALLOW_REQUEST)
+        expect_no_more_than(trial, before, "handles closed whose calls have failed")
 
 
-def nothing_more(trial: Trial, before: dict[str, int], what: str) -> None:
-    # A server in this process needs a moment to notice that a client has left.
-    deadline = time.monotonic() + _MOMENT
-    while any((after := held())[kind] > before[kind] for kind in before):
+def expect_no_more_than(trial: Trial, before: dict[str, int], what: str) -> None:
+    """This process holds no more than before, once what was closed has had time to go."""
+    # A server in this process takes a moment to notice that a client has left.
+    deadline = time.monotonic() + _GONE_WITHIN
+    while any((after := open_resources())[kind] > before[kind] for kind in before):
         if time.monotonic() > deadline:
-            told = ", ".join(f"{after[kind] - before[kind]:+} {kind}" for kind in after)
-            raise Violation(f"as much as before, with {what}", told)
-        time.sleep(_LOOKS_EVERY)
+            observed = ", ".join(f"{after[kind] - before[kind]:+} {kind}" for kind in after)
+            raise Violation(f"as much as before, with {what}", observed)
+        time.sleep(_LOOK_EVERY)
 
 
-def failed_by_handles(trial: Trial, *faults: Fault) -> None:
-    """Open a handle for each of the faults, let a read and a write fail, and close it."""
+def fail_calls(trial: Trial, *faults: Fault) -> None:
+    """For each of the faults, open a handle, let a read and a write fail, and close it."""
     records = [trial.record(trial.owner()) for _ in faults]
-    at_once([partial(failed_by_handle, trial, *pair) for pair in zip(faults, records, strict=True)])
+    run_concurrently(
+        [partial(fail_two_calls, trial, *pair) for pair in zip(faults, records, strict=True)]
+    )
 
 
-def failed_by_handle(trial: Trial, fault: Fault, record: TaskRecord) -> None:
-    with Route(trial) as route:
-        route.proxy.play(lasting(fault, 1))
-        route.call(lambda handle: handle.get(record.owner_id, record.task_id))
-        route.call(lambda handle: handle.create(record))
+def fail_two_calls(trial: Trial, fault: Fault, record: TaskRecord) -> None:
+    with FaultyConnection(trial) as connection:
+        connection.proxy.inject(always(fault))
+        connection.call(lambda handle: handle.get(record.owner_id, record.task_id))
+        connection.call(lambda handle: handle.create(record))
 
 
 def use_a_handle(trial: Trial) -> None:
     """Open a handle, use it in some threads, and close it when those have ended."""
     handle = watched(trial, trial.target.handle())
     users = [partial(use_everything, trial, handle, trial.owner()) for _ in range(3)]
-    attempts = together(trial.watchdog, users)
+    attempts = call_simultaneously(trial.watchdog, users)
     handle.close()
     raise_unexpected(attempts)
 
 
 def use_everything(trial: Trial, handle: StorageBackend, owner: str) -> None:
-    """Every operation, and every refusal."""
-    record, absent = trial.record(owner), trial.record(owner, "absent")
+    """Call every operation, and provoke every refusal."""
+    record = trial.record(owner)
+    absent = trial.record(owner, "absent")
     handle.create(record)
     handle.put(record)
     handle.put_if_version(record, 2)
@@ -105,8 +119,8 @@ def use_everything(trial: Trial, handle: StorageBackend, owner: str) -> None:
     handle.delete(owner, "task")
 
 
-def held() -> dict[str, int]:
-    """The threads of this process and, where the system tells, its open files and sockets."""
+def open_resources() -> dict[str, int]:
+    """The threads of this process and, where the system shows them, its open files and sockets."""
     gc.collect()
     counts = {"threads": threading.active_count()}
     if _DESCRIPTORS.exists():
@@ -121,19 +135,20 @@ def the_process_is_left_alone(trial: Trial) -> None:
     """
     before = process_state()
     with captured_output() as output:
-        # Nobody would notice an operation that hangs in the main thread: first where somebody does.
-        trial.watchdog.carry_out(partial(use_a_handle, trial))
+        # Nothing watches the main thread: an operation that hangs must do so before, where
+        # the watchdog sees it.
+        trial.watchdog.run(partial(use_a_handle, trial))
         with trial.target.handle() as handle:
             use_everything(trial, handle, trial.owner())
     after = process_state()
     for kind, state in before.items():
         expect(after[kind] == state, f"{kind} as before", "an operation changed it")
-    told = f"{bytes(output)[:100]!r}"
-    expect(not output, "nothing on standard output", told)
+    observed = f"{bytes(output)[:100]!r}"
+    expect(not output, "nothing on standard output", observed)
 
 
 def process_state() -> dict[str, object]:
-    """What operations must leave as it is."""
+    """What operations must leave alone."""
     root = logging.getLogger()
     return {
         "the root logger": (root.level, list(root.handlers), root.disabled),
@@ -144,7 +159,7 @@ def process_state() -> dict[str, object]:
 
 @contextlib.contextmanager
 def captured_output() -> Iterator[bytearray]:
-    """What is written to standard output meanwhile, by Python or beside it."""
+    """What is written to standard output meanwhile, by Python or past it."""
     written = bytearray()
     text = io.StringIO()
     with tempfile.TemporaryFile() as file:

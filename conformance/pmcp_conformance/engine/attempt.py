@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pmcp_conformance.engine.recording import outcome_text
-from pmcp_storage import (
-    BackendError,
-    OutcomeUnknownError,
-)
+from pmcp_storage import BackendError, OutcomeUnknownError
 
 Call = Callable[[], object]
 """An operation with its arguments, ready to be called."""
@@ -18,19 +15,33 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one of several calls came to."""
+    """A call and what came of it."""
 
     result: Any = None
     error: Exception | None = None
 
+    @classmethod
+    def of(cls, call: Callable[[], object]) -> Attempt:
+        """Make the call, and keep what it returns or raises."""
+        try:
+            return cls(call())
+        except Exception as error:
+            return cls(error=error)
+
+    def unwrap(self) -> Any:
+        """What the call returned; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return self.result
+
     @property
     def unknown(self) -> bool:
-        """Whether nobody knows if it was applied."""
+        """Whether nobody knows if the call was applied."""
         return isinstance(self.error, OutcomeUnknownError)
 
     @property
     def failed(self) -> bool:
-        """Whether the storage failed it, which says that it was not applied."""
+        """Whether the storage failed, which says that the call was not applied."""
         return isinstance(self.error, BackendError) and not self.unknown
 
     def __str__(self) -> str:
@@ -45,7 +56,7 @@ def explained(attempts: Iterable[Attempt]) -> list[str]:
 
 
 def raise_unexpected(attempts: list[Attempt]) -> None:
-    """Raise the first error that says more than that the storage failed."""
+    """Raise the first error that is neither a failure of the storage nor an unknown outcome."""
     for attempt in attempts:
         if attempt.error is not None and not attempt.failed and not attempt.unknown:
             raise attempt.error

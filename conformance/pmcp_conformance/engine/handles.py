@@ -15,7 +15,7 @@ from pmcp_storage import StorageBackend
 def fresh_token(trial: Trial) -> str:
     """A token for storage of this trial's own, which is taken down at the end."""
     token = uuid4().hex
-    trial.at_end("dispose_fresh", partial(trial.target.dispose_fresh, token))
+    trial.cleanup.call_last("dispose_fresh", partial(trial.target.dispose_fresh, token))
     return token
 
 
@@ -25,8 +25,10 @@ def open_fresh(trial: Trial) -> RecordedBackend:
 
 
 def contenders(trial: Trial, number: int) -> list[StorageBackend]:
-    """So many handles for threads to use at the same time, whose operations are not recorded:
-    half of them another handle, where the storage is shared."""
+    """As many handles as that, for threads to use at the same time; operations are not recorded.
+
+    Where the storage is shared, every other one of them is a second handle.
+    """
     first = trial.backend.unrecorded
     second = trial.open().unrecorded if trial.target.shared else first
     pair = [watched(trial, handle) for handle in (first, second)]

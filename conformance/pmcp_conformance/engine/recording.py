@@ -1,9 +1,9 @@
-"""A handle that notes every operation, so that a failure can show what led to it."""
+"""A handle that records every operation, so that a failure can show what led to it."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,22 +14,30 @@ from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
 
 _SHOWN = 16
+"""Lines that a report shows."""
 
 T = TypeVar("T")
 
 
 @dataclass
 class Recording:
-    """The operations of one rule in the order of their return, as lines of a script."""
+    """The operations of one rule in the order of their return, as lines of a script.
 
-    watch: Watchdog
+    Owner ids, which are long, are shown as the letters A, B and so on.
+    """
+
+    watchdog: Watchdog
     owners: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
-    def note(self, handle: str, operation: str, arguments: list[Any], outcome: str) -> None:
-        texts = (self._shown(argument) for argument in arguments)
-        shown = ", ".join(text for text in texts if text)
-        self.lines.append(f"{handle}.{operation}({shown})  # {self.shorten(outcome)}")
+    def note(
+        self, handle: str, operation: str, args: Sequence[Any], outcome: str, **options: Any
+    ) -> None:
+        """Add an operation with its arguments; options that are None are not shown."""
+        texts = [self._shown(value) for value in args]
+        given = {name: value for name, value in options.items() if value is not None}
+        texts += [f"{name}={self._shown(value)}" for name, value in given.items()]
+        self.lines.append(f"{handle}.{operation}({', '.join(texts)})  # {self.shorten(outcome)}")
 
     def name_owner(self, owner_id: str) -> None:
         """Show this owner by a letter from now on."""
@@ -39,7 +47,7 @@ class Recording:
 
     @contextmanager
     def cleared(self) -> Iterator[None]:
-        """Forget what was noted so far; what is noted in here is all that a report will show."""
+        """Forget what was recorded so far: a report shows only what is recorded in here."""
         self.lines.clear()
         self.owners.clear()
         yield
@@ -78,84 +86,61 @@ def record_text(record: TaskRecord) -> str:
 
 
 class RecordedBackend:
-    """A backend's handle under the eyes of the kit: the same operations, each of them noted."""
+    """A handle on a backend with the same operations, each of them recorded and watched."""
 
-    def __init__(self, backend: StorageBackend, trace: Recording, name: str) -> None:
+    def __init__(self, backend: StorageBackend, recording: Recording, name: str) -> None:
         self.unrecorded = backend
-        self._trace = trace
+        self._recording = recording
         self._name = name
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        call = self.unrecorded.get
-        return self._noted("get", lambda: call(owner_id, task_id), owner_id, task_id)
+        return self._call("get", self.unrecorded.get, owner_id, task_id)
 
     def create(self, record: TaskRecord) -> int:
-        return self._noted("create", lambda: self.unrecorded.create(record), record)
+        return self._call("create", self.unrecorded.create, record)
 
     def put(self, record: TaskRecord) -> int:
-        return self._noted("put", lambda: self.unrecorded.put(record), record)
+        return self._call("put", self.unrecorded.put, record)
 
     def put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        call = self.unrecorded.put_if_version
-        arguments = (record, expected_version)
-        return self._noted("put_if_version", lambda: call(*arguments), *arguments)
+        operation = self.unrecorded.put_if_version
+        return self._call("put_if_version", operation, record, expected_version)
 
     def delete(self, owner_id: str, task_id: str) -> bool:
-        call = self.unrecorded.delete
-        return self._noted("delete", lambda: call(owner_id, task_id), owner_id, task_id)
+        return self._call("delete", self.unrecorded.delete, owner_id, task_id)
 
     def list_by_owner(
         self, owner_id: str, *, limit: int = 100, after: str | None = None
     ) -> list[VersionedRecord]:
-        call = self.unrecorded.list_by_owner
-        options = Named(limit=limit, after=after)
-        return self._noted(
-            "list_by_owner", lambda: call(owner_id, limit=limit, after=after), owner_id, options
-        )
+        operation = self.unrecorded.list_by_owner
+        return self._call("list_by_owner", operation, owner_id, limit=limit, after=after)
 
     def iter_by_owner(self, owner_id: str) -> Iterator[VersionedRecord]:
-        return self._noted(
-            "iter_by_owner", lambda: self.unrecorded.iter_by_owner(owner_id), owner_id
-        )
+        return self._call("iter_by_owner", self.unrecorded.iter_by_owner, owner_id)
 
     def count_by_owner(
         self, owner_id: str, *, live_at: datetime | None = None, at_most: int | None = None
     ) -> int:
-        call = self.unrecorded.count_by_owner
-        options = Named(live_at=live_at, at_most=at_most)
-        return self._noted(
-            "count_by_owner",
-            lambda: call(owner_id, live_at=live_at, at_most=at_most),
-            owner_id,
-            options,
-        )
+        operation = self.unrecorded.count_by_owner
+        return self._call("count_by_owner", operation, owner_id, live_at=live_at, at_most=at_most)
 
     def cleanup_expired(self) -> int:
-        return self._noted("cleanup_expired", self.unrecorded.cleanup_expired)
+        return self._call("cleanup_expired", self.unrecorded.cleanup_expired)
 
     def close(self) -> None:
-        self._noted("close", self.unrecorded.close)
+        self._call("close", self.unrecorded.close)
 
-    def _noted(self, operation: str, call: Callable[[], T], *arguments: Any) -> T:
+    def _call(self, name: str, operation: Callable[..., T], *args: Any, **options: Any) -> T:
+        def note(outcome: str) -> None:
+            self._recording.note(self._name, name, args, outcome, **options)
+
         try:
-            result = self._trace.watch.call(operation, call)
+            result = self._recording.watchdog.call(name, operation, *args, **options)
         except Exception as error:
-            told = f"raised {type(error).__name__}: {str(error)[:120]}"
-            self._trace.note(self._name, operation, list(arguments), told)
+            note(f"raised {type(error).__name__}: {str(error)[:120]}")
             raise
-        self._trace.note(self._name, operation, list(arguments), f"-> {outcome_text(result)}")
+        note(f"-> {outcome_text(result)}")
         return result
-
-
-class Named:
-    """Keyword arguments, shown as such; those left at None are not shown."""
-
-    def __init__(self, **values: Any) -> None:
-        self._values = values
-
-    def __repr__(self) -> str:
-        given = self._values.items()
-        return ", ".join(f"{name}={value!r}" for name, value in given if value is not None)
 
 
 def outcome_text(result: Any) -> str:

@@ -1,8 +1,8 @@
 """What the rules share while they run against one target in one process.
 
-A handle that is opened once and replaced when a rule may have left it unsound, and the owners used:
-each is looked at once more at the end (`ledger`), since a kit that leaves records behind cannot be
-let into a shared table.
+A handle that is opened once and replaced when a rule may have left it unusable, and the owners
+used. Each owner is looked at once more at the end (`ledger`): nobody would let a kit that leaves
+records behind into a shared table.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from uuid import uuid4
 
 from pmcp_conformance.engine.ledger import sweep, write_ledger
 from pmcp_conformance.engine.watchdog import Hang, Watchdog, close_quietly
+from pmcp_conformance.report.results import Leftover
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend, StorageError
 
-_NO_WAITING = 0.001
-"""Seconds; a round trip to another process takes no less."""
+_MOST_HANGS = 3
+
+_ROUND_TRIP = 0.001
+"""Seconds that a request to another process takes at least."""
 
 
 class Closable(Protocol):
@@ -36,20 +39,36 @@ Shared = TypeVar("Shared", bound=Closable)
 class TargetRun:
     """The state of a run against `target` in this process.
 
-    `ledger` is the file in which owners are noted, where a crash of this process is to be cleaned
-    up by another; `seed` is what random choices depend on.
+    `ledger` is the file in which owners are noted, where another process is to clean up after a
+    crash of this one; `seed` is what random choices depend on; `unavailable` says why no rule can
+    run, and is empty where rules can.
     """
 
-    def __init__(self, target: BackendTarget, ledger: Path | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        target: BackendTarget,
+        ledger: Path | None = None,
+        seed: int = 0,
+        unavailable: str = "",
+    ) -> None:
         self.target = target
         self.seed = seed
+        self.unavailable = unavailable
         self.owners: list[str] = []
-        self.hangs = 0
-        """The rules in which an operation did not return."""
+        self._hangs = 0
         self._ledger = ledger
         self._handle: StorageBackend | None = None
         self._shared: dict[type, Any] = {}
         self._latency: float | None = None
+
+    def count_hang(self) -> None:
+        """Count a rule in which an operation did not return.
+
+        After a few of them no more rules are tried: each would cost a minute or so.
+        """
+        self._hangs += 1
+        if self._hangs >= _MOST_HANGS:
+            self.unavailable = f"operations hang in {self._hangs} rules already: fix those first"
 
     def handle(self) -> StorageBackend:
         """The handle that rules share."""
@@ -76,11 +95,11 @@ class TargetRun:
 
     @property
     def latency(self) -> float:
-        """How many seconds an operation waits for the storage; 0 where that is next to nothing."""
+        """How many seconds an operation waits for the storage; 0 where that is negligible."""
         if self._latency is None:
             owner_id = self.new_owner()
             self._latency = min(_seconds_of_a_get(self.handle(), owner_id) for _ in range(3))
-        return self._latency if self._latency >= _NO_WAITING else 0.0
+        return self._latency if self._latency >= _ROUND_TRIP else 0.0
 
     def new_owner(self, form: str = "{}") -> str:
         """An owner id that nobody else uses; `form` says where its UUID goes."""
@@ -93,20 +112,20 @@ class TargetRun:
             write_ledger(self._ledger, self.target.name, owner_id)
         return owner_id
 
-    def finish(self) -> list[str]:
-        """Look at every owner once more; return a line for each that still had records.
+    def finish(self) -> list[Leftover]:
+        """Look at every owner once more; return a leftover for each that still had records.
 
         What is found is removed.
         """
-        left = sweep(self.target, self.owners) if self.owners else []
+        leftovers = sweep(self.target, self.owners) if self.owners else []
         self.close()
-        return left
+        return leftovers
 
     def close(self) -> None:
         """Close the shared handle and whatever else the rules shared."""
         watchdog = Watchdog(self.target.answer_within)
         with suppress(Hang):
-            watchdog.carry_out(partial(watchdog.call, "close", self.discard_handle))
+            watchdog.run(partial(watchdog.call, "close", self.discard_handle))
         for shared in self._shared.values():
             shared.close()
 

@@ -1,40 +1,34 @@
 """One run of one rule against one target: what its function works with.
 
 Owners that nobody else uses, records that expire within the hour, and a handle that records every
-operation. At the end all that was written is deleted. What a rule expects is in `expectations`,
-further handles are in `handles`, and how much time there is in `pacing`.
+operation. What a rule expects is left to `expectations`, further handles to `handles`, how much a
+rule tries to `pacing`, and the end to `cleanup`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-from pmcp_conformance.engine.expectations import expect, premise
+from pmcp_conformance.engine.cleanup import Cleanup
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.violation import Violation, premise
 from pmcp_conformance.engine.watchdog import Watchdog, close_quietly
 from pmcp_storage import StorageBackend, Task, TaskRecord, TaskStatus
 
 _LIFETIME = timedelta(minutes=50)
-
-
-class Process(Protocol):
-    """Another process that ends with the trial."""
-
-    def close(self) -> None: ...
-
-    def kill(self) -> None: ...
+"""Until a record expires: within the hour, so that even a killed run cleans up after itself."""
 
 
 class Trial:
-    """What the function of a rule is given.
+    """What the function of a rule is given, and an author's test by the fixture `pmcp_trial`.
 
-    `target` is the backend under test, `backend` a handle on it, `part` which part of the rule is
-    to run, `seed` what random choices depend on. `watchdog` sees how long operations take, and
-    `recording` has those that a report shows.
+    `target` describes the backend under test, and `backend` is a handle on it. `part` says which
+    part of the rule is to run, and `seed` is what random choices depend on. `watchdog` sees how
+    long operations take, `recording` has those that a report shows, and `cleanup` undoes at the end
+    what was done.
     """
 
     def __init__(self, run: TargetRun, part: int = 0) -> None:
@@ -44,30 +38,30 @@ class Trial:
         self.seed = run.seed
         self.watchdog = Watchdog(self.target.answer_within)
         self.recording = Recording(self.watchdog)
-        self.keys: dict[tuple[str, str], None] = {}
-        """The keys that may have been written, to be deleted at the end."""
-        self._processes: list[Process] = []
-        self._last: list[tuple[str, Callable[[], object]]] = []
+        self.cleanup = Cleanup(run, self.watchdog)
         self._marks = 0
         self.backend = RecordedBackend(run.handle(), self.recording, "backend")
 
     def owner(self, form: str = "{}") -> str:
-        """A fresh owner; `form` says where in the id its UUID goes."""
+        """The id of an owner that nobody else uses; `form` says where in it the UUID goes."""
         owner_id = self.run.new_owner(form)
         self.recording.name_owner(owner_id)
         return owner_id
 
     def claim_owner(self, owner_id: str) -> str:
-        """An owner id made by the rule around a fresh one."""
+        """Use an owner id that was made around one from `owner`, and return it."""
         self.run.claim_owner(owner_id)
         self.recording.name_owner(owner_id)
         return owner_id
 
     def record(self, owner_id: str, task_id: str = "task", **changes: Any) -> TaskRecord:
-        """A record unlike any other of this trial, with some fields as the rule wants them."""
-        self.keys[owner_id, task_id] = None
+        """A record unlike any other of this trial, not stored yet; `changes` are fields to set.
+
+        Whatever is stored under its key is deleted at the end.
+        """
+        self.cleanup.keys[owner_id, task_id] = None
         self._marks += 1
-        # Ids come from afar: equal ones are not one and the same object.
+        # As in a server, equal ids are different objects.
         owner_id = "".join([*owner_id])
         task_id = "".join([*task_id])
         now = datetime.now(UTC)
@@ -93,7 +87,8 @@ class Trial:
         record = self.record(owner_id, task_id, **changes)
         with premise("CRE-1"):
             version = self.backend.create(record)
-            expect(version == 1, "create returns 1", f"it returned {version!r}")
+            if version != 1:
+                raise Violation("create returns 1", f"it returned {version!r}")
         return record
 
     def store_record_at(self, version: int, owner_id: str, task_id: str = "task") -> TaskRecord:
@@ -103,12 +98,13 @@ class Trial:
             record = self.record(owner_id, task_id)
             with premise("PUT-2"):
                 found = self.backend.put(record)
-                expect(found == reached, f"put returns {reached}", f"it returned {found!r}")
+                if found != reached:
+                    raise Violation(f"put returns {reached}", f"it returned {found!r}")
         return record
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
         """Write a raw row through the target's back door."""
-        self.keys[owner_id, task_id] = None
+        self.cleanup.keys[owner_id, task_id] = None
         self.recording.note("target", "plant", [owner_id, task_id, data, version], "done")
         self.target.plant(owner_id, task_id, data, version)
 
@@ -118,50 +114,5 @@ class Trial:
 
     def adopt(self, handle: StorageBackend, name: str) -> RecordedBackend:
         """Record the operations of a handle that the rule has opened, and close it at the end."""
-        self.at_end("close", partial(close_quietly, handle))
+        self.cleanup.call_last("close", partial(close_quietly, handle))
         return RecordedBackend(handle, self.recording, name)
-
-    def at_end(self, name: str, call: Callable[[], object]) -> None:
-        """Let a call that touches the storage, of this name, be made when all is deleted."""
-        self._last.append((name, call))
-
-    def attach(self, process: Process) -> None:
-        """Let another process end with the trial, before what was written is deleted."""
-        self._processes.append(process)
-
-    def end(self, *, passed: bool) -> None:
-        """Delete what was written and close what was opened.
-
-        The handle that the rules share is replaced unless the rule `passed`, for it may no longer
-        be sound. Raises Hang if the storage does not let that be done.
-        """
-        try:
-            if not self.watchdog.abandoned:
-                self.watchdog.carry_out(partial(self._clean_up, passed))
-        finally:
-            if self.watchdog.abandoned:
-                self._abandon()
-
-    def _clean_up(self, passed: bool) -> None:
-        for process in self._processes:
-            process.close()
-        if not passed:
-            self.watchdog.call("close", self.run.discard_handle)
-        self._delete_all()
-        for name, call in self._last:
-            self.watchdog.call(name, call)
-
-    def _abandon(self) -> None:
-        """End what can be ended without asking a storage that does not answer."""
-        for process in self._processes:
-            process.kill()
-            process.close()
-        self.run.forget_handle()
-
-    def _delete_all(self) -> None:
-        for owner_id, task_id in self.keys:
-            try:
-                self.watchdog.call("delete", self.run.handle().delete, owner_id, task_id)
-            except Exception:
-                # The last look at every owner reports what stayed, and tries once more.
-                self.run.discard_handle()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pmcp_storage import StorageError, TaskError
 
 
-class Violation(Exception):  # noqa: N818 - it is the kit's finding, not an error of the kit
+class Violation(Exception):  # noqa: N818 - a finding, not an error of the kit
     """A rule does not hold: what was expected and what was observed."""
 
     def __init__(
@@ -17,6 +20,9 @@ class Violation(Exception):  # noqa: N818 - it is the kit's finding, not an erro
         self.operations = operations
         """What led there, where it is not what the rule's own handle did last."""
 
+    def __str__(self) -> str:
+        return f"expected {self.expected}, observed {self.observed}"
+
 
 class Blocked(Exception):  # noqa: N818 - likewise
     """A rule cannot be judged, because another that it builds on does not hold."""
@@ -25,3 +31,15 @@ class Blocked(Exception):  # noqa: N818 - likewise
         super().__init__(rule_id, cause)
         self.rule_id = rule_id
         self.cause = cause
+
+
+@contextmanager
+def premise(rule_id: str) -> Iterator[None]:
+    """What fails in here is for that other rule to judge: the rule at hand is then blocked by it.
+
+    Raises Blocked for a Violation, a StorageError or a TaskError.
+    """
+    try:
+        yield
+    except (Violation, StorageError, TaskError) as error:
+        raise Blocked(rule_id, error) from error

@@ -12,8 +12,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from copy import copy
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -22,11 +24,11 @@ from typing import Any, TypeVar
 from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import StorageBackend
 
-_LOOKS_EVERY = 0.2
+_INTERVAL = 0.2
 """Seconds between two looks at the operations under way."""
 
 _CALLS = 6
-"""Calls that tell where a thread is."""
+"""How many calls of a thread's stack say where it is."""
 
 T = TypeVar("T")
 
@@ -34,26 +36,36 @@ T = TypeVar("T")
 class Hang(Violation):
     """An operation has not returned in a time in which even dead storage must have answered.
 
-    Its operations are all that are under way, and where in the code each of them is."""
+    Its operations are all that are under way, and where in the code each of them is.
+    """
 
 
 class Abandoned(BaseException):
     """Ends the threads of a rule that hangs, at their next operation."""
 
 
+@dataclass(frozen=True)
+class _Underway:
+    """An operation that has not returned yet."""
+
+    name: str
+    begun: float
+    thread: int
+
+
 class Watchdog:
     """The operations of a rule that are under way, in all of its threads.
 
     An operation hangs if it takes longer than twice `answer_within` seconds and one more, which
-    a machine under load, too, leaves a healthy storage.
+    a healthy storage meets even on a machine under load.
     """
 
     def __init__(self, answer_within: float) -> None:
         self._patience = 2 * answer_within + 1
         self._numbers = count()
-        self._begun: dict[int, tuple[str, float, int]] = {}
-        """The operations under way: their names, when they began, and in which threads."""
+        self._underway: dict[int, _Underway] = {}
         self.abandoned = False
+        """Whether the rule has been left to itself, because an operation hangs."""
 
     @property
     def calls(self) -> int:
@@ -61,49 +73,37 @@ class Watchdog:
         return next(copy(self._numbers))
 
     def call(self, name: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Call an operation that touches the storage."""
+        """Call an operation that touches the storage; `name` is what a report calls it."""
         if self.abandoned:
             raise Abandoned
         number = next(self._numbers)
-        self._begun[number] = (name, time.monotonic(), threading.get_ident())
+        self._underway[number] = _Underway(name, time.monotonic(), threading.get_ident())
         try:
             return operation(*args, **kwargs)
         finally:
-            del self._begun[number]
+            del self._underway[number]
 
     def join(self, thread: threading.Thread) -> None:
         """Wait for a thread of the rule."""
         while thread.is_alive():
             if self.abandoned:
                 raise Abandoned
-            thread.join(_LOOKS_EVERY)
+            thread.join(_INTERVAL)
 
-    def carry_out(self, task: Callable[[], T]) -> T:
-        """Do this in a thread and return what it returns.
+    def run(self, task: Callable[[], T]) -> T:
+        """Run a task in a thread and return what it returns.
 
         Raises what it raises, or Hang when an operation does not return; the thread is then left
         to itself.
         """
-        told: list[T] = []
-        errors: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                told.append(task())
-            except Abandoned:
-                pass
-            except BaseException as error:
-                errors.append(error)
-
-        self._wait_for(started(run))
-        for error in errors:
-            raise error
-        return told[0]
+        future: Future[T] = Future()
+        self._wait_for(start_thread(lambda: _settle(future, task)))
+        return future.result(timeout=0)
 
     def _wait_for(self, thread: threading.Thread) -> None:
         try:
             while thread.is_alive():
-                thread.join(_LOOKS_EVERY)
+                thread.join(_INTERVAL)
                 self._look()
         except BaseException:
             self.abandoned = True
@@ -111,15 +111,23 @@ class Watchdog:
 
     def _look(self) -> None:
         now = time.monotonic()
-        for name, begun, _ in list(self._begun.values()):
-            if now - begun > self._patience:
-                expected = f"an answer from {name} within {self._patience:g} s"
-                raise Hang(expected, "none: it hangs", self._under_way())
+        operations = list(self._underway.values())
+        for operation in operations:
+            if now - operation.begun > self._patience:
+                expected = f"an answer from {operation.name} within {self._patience:g} s"
+                raise Hang(expected, "none: it hangs", _places(operations))
 
-    def _under_way(self) -> list[str]:
-        frames = all_frames()
-        operations = list(self._begun.values())
-        return [f"{name} is {whereabouts(frames.get(thread))}" for name, _, thread in operations]
+
+def _settle(future: Future[T], task: Callable[[], T]) -> None:
+    try:
+        future.set_result(task())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _places(operations: list[_Underway]) -> list[str]:
+    frames = all_frames()
+    return [f"{it.name} is {whereabouts(frames.get(it.thread))}" for it in operations]
 
 
 def all_frames() -> dict[int, FrameType]:
@@ -142,19 +150,19 @@ def whereabouts(frame: FrameType | None) -> str:
 
 
 class WatchedBackend:
-    """A handle whose operations are watched and not noted."""
+    """A handle whose operations are watched and not recorded."""
 
-    def __init__(self, handle: StorageBackend, watch: Watchdog) -> None:
+    def __init__(self, handle: StorageBackend, watchdog: Watchdog) -> None:
         self._handle = handle
-        self._watch = watch
+        self._watchdog = watchdog
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._handle, name)
         # No partial: a rule's own partial around it would swallow its arguments.
-        return lambda *args, **kwargs: self._watch.call(name, operation, *args, **kwargs)
+        return lambda *args, **kwargs: self._watchdog.call(name, operation, *args, **kwargs)
 
 
-def started(task: Callable[[], None]) -> threading.Thread:
+def start_thread(task: Callable[[], None]) -> threading.Thread:
     """A thread that the end of the process does not wait for, and that an abandoned rule ends."""
 
     def run() -> None:

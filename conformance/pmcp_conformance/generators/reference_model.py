@@ -1,8 +1,7 @@
-"""Random sequences of operations, an independent model to compare them with, and their shrinking.
+"""The reference model: what the contract says that a sequence of operations gives.
 
-The model is written from the contract, not from any backend's code. Sequences are drawn from a
-seed, on few keys whose ids begin alike or are odd, so that writes, stale versions, re-creations
-after deletes and page boundaries meet often. A failing sequence is cut down by delta debugging.
+It is written from the contract, not from any backend's code. Nothing here draws or runs a
+sequence: `sequences` draws them, and the rules of the group MOD run them.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a key holds in the model."""
+    """The value and the version of a key in the model."""
 
     value: int
     version: int
 
 
-class Model:
-    """What the contract says that operations do; outcomes are comparable with `==`."""
+class ReferenceModel:
+    """What operations do to a storage that keeps the contract; outcomes compare with `==`."""
 
     def __init__(self) -> None:
         self.rows: dict[Key, Stored] = {}

@@ -1,4 +1,9 @@
-"""Random sequences of operations, and cutting a failing one down."""
+"""Random sequences of operations, and shrinking one that fails.
+
+Sequences are drawn from a seed, on few keys whose ids begin alike or are unusual, so that writes,
+stale versions, re-creations after deletes and page boundaries meet often. A failing sequence is
+cut down by delta debugging.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +12,46 @@ from random import Random
 from typing import Any
 
 from pmcp_conformance.generators import corpus
-from pmcp_conformance.generators.reference_model import Key, Model, Step
+from pmcp_conformance.generators.reference_model import Key, ReferenceModel, Step
 
 STEPS = 40
 """The steps of a sequence."""
 
-
-_ODD = [
-    corpus.CASES,
-    corpus.ACCENTS,
-    corpus.SPACES,
-    corpus.PATTERNS,
-    corpus.UNICODE,
-    corpus.NUMBERS,
-    corpus.PATHS,
-    corpus.QUERIES,
-    corpus.RESERVED,
-    corpus.ORDER,
+_UNUSUAL_IDS = [
+    corpus.ids.CASES,
+    corpus.ids.ACCENTS,
+    corpus.ids.SPACES,
+    corpus.ids.PATTERNS,
+    corpus.ids.UNICODE,
+    corpus.ids.NUMBERS,
+    corpus.ids.PATHS,
+    corpus.ids.QUERIES,
+    corpus.ids.RESERVED,
+    corpus.ids.ORDER,
 ]
 
 
-class Generator:
+class SequenceGenerator:
     """Draws sequences; the same seed gives the same sequence."""
 
     def __init__(self, seed: int, *, handles: int = 1) -> None:
         self._random = Random(seed)
         self._handles = handles
-        self._model = Model()
+        self._model = ReferenceModel()
         self._ids = self._draw_ids()
         self._deleted: list[Key] = []
 
     def sequence(self) -> list[Step]:
         """A sequence of STEPS steps."""
-        return [self._drawn() for _ in range(STEPS)]
+        return [self._draw_step() for _ in range(STEPS)]
 
     def _draw_ids(self) -> list[str]:
         random = self._random
-        siblings = random.sample([odd.value for odd in corpus.SIBLINGS], 3)
-        odd = random.sample([odd.value for odd in random.choice(_ODD)], 2)
-        return list(dict.fromkeys(["task", *siblings, *odd]))
+        siblings = random.sample([sample.value for sample in corpus.ids.SIBLINGS], 3)
+        unusual = random.sample([sample.value for sample in random.choice(_UNUSUAL_IDS)], 2)
+        return list(dict.fromkeys(["task", *siblings, *unusual]))
 
-    def _drawn(self) -> Step:
+    def _draw_step(self) -> Step:
         draw = self._random.choices(
             (self._draw_write, self._draw_swap, self._draw_read, self._draw_delete),
             weights=(8, 7, 6, 4),
@@ -84,14 +88,16 @@ class Generator:
             return self._step("get", key)
         if random.random() < 0.2:
             return self._step("count_by_owner", key, number=random.randint(1, 6))
-        there = [task for owner, task in self._model.rows if owner == key[0]]
-        limit = max(1, len(there) + random.choice((-2, -1, 0, 1)))
+        present = [task for owner, task in self._model.rows if owner == key[0]]
+        limit = max(1, len(present) + random.choice((-2, -1, 0, 1)))
         after = random.choice([None, None, *self._ids])
         return self._step("list_by_owner", key, number=limit, after=after)
 
     def _draw_delete(self) -> Step:
-        there = list(self._model.rows)
-        key = self._random.choice(there) if there and self._random.random() < 0.8 else self._key()
+        present = list(self._model.rows)
+        key = (
+            self._random.choice(present) if present and self._random.random() < 0.8 else self._key()
+        )
         return self._step("delete", key)
 
 

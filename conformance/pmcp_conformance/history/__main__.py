@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from pmcp_conformance.history import Operation, Undecided, Violation, check, load, timeline
+from pmcp_conformance.history import Anomaly, Operation, Undecided, check, load, timeline
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     return _report(operations, verdict)
 
 
-def _report(operations: list[Operation], verdict: Violation | Undecided | None) -> int:
+def _report(operations: list[Operation], verdict: Anomaly | Undecided | None) -> int:
     keys = len({operation.key for operation in operations})
     if verdict is None:
         print(f"LINEARIZABLE: operations {len(operations)}, keys {keys}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pmcp_conformance.history.operations import Operation, Violation
+from pmcp_conformance.history.operations import Anomaly, Operation
 
 
 class Claims:
@@ -55,31 +55,31 @@ class Claims:
         """The operations that show that a write was applied: itself, and else the read of it."""
         return [write] if write.status == "ok" else [self.reads[write.wid or ""]]
 
-    def contradiction(self) -> Violation | None:
+    def contradiction(self) -> Anomaly | None:
         """The first operation whose claim cannot be true in any order, and what it contradicts."""
-        return next(filter(None, map(self._fault, self.operations)), None)
+        return next(filter(None, map(self._anomaly_of, self.operations)), None)
 
-    def _fault(self, operation: Operation) -> Violation | None:
+    def _anomaly_of(self, operation: Operation) -> Anomaly | None:
         if operation.status == "ok" and operation.kind == "get":
-            return self._read_fault(operation)
+            return self._read_anomaly(operation)
         if operation.status in ("ok", "conflict") and operation.version is not None:
-            return _version_fault(operation)
+            return _version_anomaly(operation)
         return None
 
-    def _read_fault(self, read: Operation) -> Violation | None:
+    def _read_anomaly(self, read: Operation) -> Anomaly | None:
         writer = self._writers.get(read.rwid or "")
-        seen = f"{name(read)} read {read.rwid!r}"
+        seen = f"{full_name(read)} read {read.rwid!r}"
         if writer is None:
-            return violation(f"phantom: {seen}, which no operation of the history wrote", read)
+            return anomaly(f"phantom: {seen}, which no operation of the history wrote", read)
         if not writer.writes:
-            refusal = f"although {name(writer)} that wrote it was refused ({writer.status})"
-            return violation(f"dirty read: {seen} {refusal}", read, writer)
+            refusal = f"although {full_name(writer)} that wrote it was refused ({writer.status})"
+            return anomaly(f"dirty read: {seen} {refusal}", read, writer)
         if writer.call > read.end:
-            early = f"before {name(writer)} that wrote it had begun"
-            return violation(f"read from the future: {seen} {early}", read, writer)
-        return _version_fault(read) or self._mismatch(read, writer)
+            early = f"before {full_name(writer)} that wrote it had begun"
+            return anomaly(f"read from the future: {seen} {early}", read, writer)
+        return _version_anomaly(read) or self._mismatch(read, writer)
 
-    def _mismatch(self, read: Operation, writer: Operation) -> Violation | None:
+    def _mismatch(self, read: Operation, writer: Operation) -> Anomaly | None:
         version = self.version_of(writer)
         if version is None or version == read.version:
             return None
@@ -87,37 +87,37 @@ class Claims:
         loose = writer.status == "unknown" and writer.kind == "put"
         witness = self.reads[writer.wid or ""] if loose else writer
         other = self._acknowledged.get(read.version or 0)
-        seen = f"{name(read)} read {read.rwid!r} at version {read.version}"
+        seen = f"{full_name(read)} read {read.rwid!r} at version {read.version}"
         if other is None:
             twice = f"but its version is {version}: one write was applied twice"
-            return violation(f"double increment: {seen}, {twice}", witness, read)
+            return anomaly(f"double increment: {seen}, {twice}", witness, read)
         torn = f"the version of {other.wid!r}, while {read.rwid!r} has version {version}"
-        return violation(f"torn read: {seen}, {torn}", witness, read)
+        return anomaly(f"torn read: {seen}, {torn}", witness, read)
 
 
-def _version_fault(operation: Operation) -> Violation | None:
+def _version_anomaly(operation: Operation) -> Anomaly | None:
     version, expected = operation.version or 0, operation.expected
-    told = f"wrong version: {name(operation)} reported version {version}"
+    wrong = f"wrong version: {full_name(operation)} reported version {version}"
     if version < 1:
-        return violation(f"{told}, but versions start at 1", operation)
+        return anomaly(f"{wrong}, but versions start at 1", operation)
     if operation.kind == "create" and version != 1:
-        return violation(f"{told}, but a created record has version 1", operation)
+        return anomaly(f"{wrong}, but a created record has version 1", operation)
     if operation.status == "conflict" and version == expected:
-        reason = f"false conflict: {name(operation)} was refused over the version it expected"
-        return violation(f"{reason}, {version}", operation)
+        reason = f"false conflict: {full_name(operation)} was refused over the version it expected"
+        return anomaly(f"{reason}, {version}", operation)
     if operation.kind == "cas" and operation.status == "ok" and version != (expected or 0) + 1:
-        return violation(f"{told}, but it replaced version {expected}", operation)
+        return anomaly(f"{wrong}, but it replaced version {expected}", operation)
     return None
 
 
-def name(operation: Operation) -> str:
-    """The operation within a sentence."""
+def full_name(operation: Operation) -> str:
+    """The operation as it is named within a sentence."""
     return f"the {operation.name} of client {operation.client}"
 
 
-def told(operation: Operation) -> str:
+def described(operation: Operation) -> str:
     """What a known outcome says of the record, as a sentence."""
-    return f"{name(operation)} {_did(operation)}"
+    return f"{full_name(operation)} {_did(operation)}"
 
 
 def _did(operation: Operation) -> str:
@@ -132,7 +132,7 @@ def _did(operation: Operation) -> str:
     return f"{verb} version {operation.version}"
 
 
-def violation(reason: str, *operations: Operation) -> Violation:
-    """A violation shown by the given operations, each counted once."""
+def anomaly(reason: str, *operations: Operation) -> Anomaly:
+    """An anomaly shown by the given operations, each counted once."""
     few = sorted(dict.fromkeys(operations), key=lambda operation: operation.call)
-    return Violation(few[0].key, tuple(few), reason)
+    return Anomaly(few[0].key, tuple(few), reason)

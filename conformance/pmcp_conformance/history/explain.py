@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pmcp_conformance.history import fast, search
-from pmcp_conformance.history.claims import Claims, name, told, violation
-from pmcp_conformance.history.operations import Operation, Violation
+from pmcp_conformance.history.claims import Claims, anomaly, described, full_name
+from pmcp_conformance.history.operations import Anomaly, Operation
 
 TIME_LIMIT = 2.0
 """Seconds after which an explanation stays as short as it has become."""
@@ -21,7 +21,7 @@ TIME_LIMIT = 2.0
 _BUDGET = 20_000
 
 
-def explain(operations: Sequence[Operation], failure: Operation) -> Violation:
+def explain(operations: Sequence[Operation], failure: Operation) -> Anomaly:
     """The contradiction in one key's history that the search refused at the end of `failure`.
 
     Each of its operations is needed. Only where the time limit came first it may hold some that
@@ -30,9 +30,9 @@ def explain(operations: Sequence[Operation], failure: Operation) -> Violation:
     deadline = time.monotonic() + TIME_LIMIT
     core = _first_core(operations, failure, deadline)
     if core is None:
-        return violation(_NO_ORDER, *_concurrent_with(failure, operations))
+        return anomaly(_NO_ORDER, *_concurrent_with(failure, operations))
     core = sorted(_shrink(operations, core, deadline), key=lambda one: one.call)
-    return violation(_reason(core, operations), *core)
+    return anomaly(_reason(core, operations), *core)
 
 
 def _first_core(
@@ -107,11 +107,12 @@ def _resurrection(core: Sequence[Operation], deletes: Sequence[Operation]) -> st
     removal = next((one for one in deletes if one.call <= last.end), None)
     if removal is None:
         return None
-    return f"resurrected record: {told(last)}, although {name(removal)} had removed the record"
+    removed = f"{full_name(removal)} had removed the record"
+    return f"resurrected record: {described(last)}, although {removed}"
 
 
 def _no_order(core: Sequence[Operation]) -> str:
-    return f"no order: {' and '.join(map(told, core))}, which cannot all be"
+    return f"no order: {' and '.join(map(described, core))}, which cannot all be"
 
 
 def _reason_by_versions(core: Sequence[Operation], operations: Sequence[Operation]) -> str | None:
@@ -125,17 +126,17 @@ def _reason_by_versions(core: Sequence[Operation], operations: Sequence[Operatio
 
 def _reason_of_deletes(deletes: Sequence[Operation]) -> str:
     if len(deletes) == 1:
-        return f"phantom delete: {name(deletes[0])} removed a record, but there was none"
-    both = f"{name(deletes[0])} and {name(deletes[1])}"
+        return f"phantom delete: {full_name(deletes[0])} removed a record, but there was none"
+    both = f"{full_name(deletes[0])} and {full_name(deletes[1])}"
     return f"two deletes: {both} both removed the record, which was there once"
 
 
 def _reason_of_refusal(refused: Operation) -> str | None:
     if refused.status == "absent":
-        return f"lost record: {name(refused)} found no record, but there was one"
+        return f"lost record: {full_name(refused)} found no record, but there was one"
     if refused.status == "exists":
-        return f"false refusal: {name(refused)} met a record, but there was none"
+        return f"false refusal: {full_name(refused)} met a record, but there was none"
     if refused.status == "conflict" and refused.version is None:
         other = f"there was no version other than the {refused.expected} that it expected"
-        return f"false conflict: {name(refused)} was refused, but {other}"
+        return f"false conflict: {full_name(refused)} was refused, but {other}"
     return None

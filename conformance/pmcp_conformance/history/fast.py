@@ -14,8 +14,8 @@ from collections import deque
 from itertools import chain, groupby
 from operator import itemgetter
 
-from pmcp_conformance.history.claims import Claims, name, violation
-from pmcp_conformance.history.operations import Operation, Violation
+from pmcp_conformance.history.claims import Claims, anomaly, full_name
+from pmcp_conformance.history.operations import Anomaly, Operation
 
 Placed = tuple[int, Operation]
 
@@ -38,7 +38,7 @@ def _is_unseen(operation: Operation, claims: Claims) -> bool:
     return unknown and operation.wid not in claims.reads
 
 
-def contradiction(claims: Claims) -> Violation | None:
+def contradiction(claims: Claims) -> Anomaly | None:
     """What contradicts itself in a history without deletes whose claims agree."""
     writers: dict[int, Operation] = {}
     placed: list[Placed] = []
@@ -52,7 +52,7 @@ def contradiction(claims: Claims) -> Violation | None:
             if other is not operation:
                 return _clash(other, operation, position // 2, claims)
     placed.sort(key=itemgetter(0))
-    return _fill_gaps(placed, writers, claims) or _sweep(placed, claims)
+    return _fill_gaps(placed, writers, claims) or _first_disorder(placed, claims)
 
 
 def _position(operation: Operation, claims: Claims) -> int | None:
@@ -67,12 +67,12 @@ def _position(operation: Operation, claims: Claims) -> int | None:
     return None if operation.version is None else 2 * operation.version + 1
 
 
-def _clash(first: Operation, second: Operation, version: int, claims: Claims) -> Violation:
-    both = f"{name(first)} and {name(second)}"
+def _clash(first: Operation, second: Operation, version: int, claims: Claims) -> Anomaly:
+    both = f"{full_name(first)} and {full_name(second)}"
     witness = claims.evidence(first) + claims.evidence(second)
     if first.kind == second.kind == "create":
-        return violation(f"two creates: {both} both made the record", *witness)
-    return violation(f"lost update: {both} both wrote version {version}", *witness)
+        return anomaly(f"two creates: {both} both made the record", *witness)
+    return anomaly(f"lost update: {both} both wrote version {version}", *witness)
 
 
 class _Spares:
@@ -104,7 +104,7 @@ class _Spares:
 
 def _fill_gaps(
     placed: list[Placed], writers: dict[int, Operation], claims: Claims
-) -> Violation | None:
+) -> Anomaly | None:
     """Give every version without a writer an unknown write, and place that too."""
     if not placed or placed[-1][0] // 2 == len(writers):
         return None
@@ -132,15 +132,15 @@ def _first_ends(placed: list[Placed]) -> list[Operation]:
     return firsts[::-1]
 
 
-def _gap(version: int, after: Operation, before: Operation | None, claims: Claims) -> Violation:
+def _gap(version: int, after: Operation, before: Operation | None, claims: Claims) -> Anomaly:
     reason = (
-        f"version skipped: {name(after)} shows that version {version} was passed, "
+        f"version skipped: {full_name(after)} shows that version {version} was passed, "
         "but no write can have made it: a number was left out, or a write was applied twice"
     )
-    return violation(reason, after, *(claims.evidence(before) if before else []))
+    return anomaly(reason, after, *(claims.evidence(before) if before else []))
 
 
-def _sweep(placed: list[Placed], claims: Claims) -> Violation | None:
+def _first_disorder(placed: list[Placed], claims: Claims) -> Anomaly | None:
     """Find an operation that ended before one of a smaller position began."""
     latest: Operation | None = None
     latest_call: float = -math.inf
@@ -156,21 +156,21 @@ def _sweep(placed: list[Placed], claims: Claims) -> Violation | None:
     return None
 
 
-def _disorder(earlier: Operation, later: Operation, claims: Claims) -> Violation:
+def _disorder(earlier: Operation, later: Operation, claims: Claims) -> Anomaly:
     """`earlier` ended before `later` began, and versions say the opposite."""
     writes = [operation for operation in (earlier, later) if operation.writes]
     proof = [earlier, later, *chain.from_iterable(map(claims.evidence, writes))]
-    shown = f"{name(later)} began after {name(earlier)} had ended"
+    shown = f"{full_name(later)} began after {full_name(earlier)} had ended"
     before, after = _version_shown(later, claims), _version_shown(earlier, claims)
     if earlier.status == "exists" and later.writes:
-        reason = f"false refusal: {name(earlier)} met a record before the first was written"
+        reason = f"false refusal: {full_name(earlier)} met a record before the first was written"
     elif not later.writes:
         reason = f"stale read: {shown}, yet saw {before} instead of {after} or later"
     elif earlier.writes:
         reason = f"wrong order: {shown}, yet wrote {before} and the former {after}"
     else:
         reason = f"read from the future: {shown}, yet wrote {before}, and the former saw {after}"
-    return violation(reason, *proof)
+    return anomaly(reason, *proof)
 
 
 def _version_shown(operation: Operation, claims: Claims) -> str:

@@ -56,8 +56,8 @@ class Operation:
 
     def __post_init__(self) -> None:
         _check_types(self)
-        if fault := _outcome_fault(self) or _time_fault(self) or _missing_field(self):
-            raise ValueError(fault)
+        if problem := _outcome_problem(self) or _time_problem(self) or _missing_field(self):
+            raise ValueError(problem)
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Anomaly:
     """A key whose history is not linearizable.
 
     `operations` are the few that contradict each other, in the order of their calls; `reason` is
@@ -168,7 +168,7 @@ def _check_types(operation: Operation) -> None:
             raise TypeError(f"{name} must be {types[0].__name__}, not {type(value).__name__}")
 
 
-def _outcome_fault(operation: Operation) -> str | None:
+def _outcome_problem(operation: Operation) -> str | None:
     if operation.kind not in STATUSES:
         return f"kind must be one of {', '.join(STATUSES)}, not {operation.kind!r}"
     statuses = STATUSES[operation.kind]
@@ -178,7 +178,7 @@ def _outcome_fault(operation: Operation) -> str | None:
     return None
 
 
-def _time_fault(operation: Operation) -> str | None:
+def _time_problem(operation: Operation) -> str | None:
     if operation.ret is None:
         known = operation.status != "unknown"
         return f"ret is missing, but the status is {operation.status!r}" if known else None

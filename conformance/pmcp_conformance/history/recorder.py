@@ -1,18 +1,22 @@
-"""Races: calls that begin together, and clients that note what they do in a history."""
+"""Recording a history: clients whose every operation is noted with its times and its outcome.
+
+Which operations the clients call, and in which threads, is up to the rules; whether the history is
+linearizable is up to `check`.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pmcp_conformance.engine.attempt import Attempt
+from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.history import Operation, Undecided, check, save, timeline
@@ -27,36 +31,43 @@ from pmcp_storage import (
 )
 
 _KEPT = 20
-"""Histories that are kept for whoever wants to look into them."""
+"""Saved histories; older ones are removed."""
 
 
 @dataclass
 class History:
-    """The operations of all clients on the owner's tasks, as they ended."""
+    """The operations of all clients on the owner's tasks, in the order in which they ended.
+
+    Clients have numbers and writes have ids, both drawn from here and never used twice.
+    """
 
     owner_id: str
     operations: list[Operation] = field(default_factory=list)
-    clients: Any = field(default_factory=lambda: count(1))
-    wids: Any = field(default_factory=lambda: count(1))
+    client_numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    write_numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def verify(self, trial: Trial, name: str) -> None:
-        """Raise a Violation, with a timeline, unless the history is linearizable."""
+        """Raise a Violation, with a timeline, unless the history is linearizable.
+
+        The whole history is saved in the folder for temporary files, under this name.
+        """
         verdict = check(self.operations)
         if verdict is None:
             return
         try:
-            again = f"python -m pmcp_conformance.history {saved(self.operations, name)}"
+            file = save_temporarily(self.operations, name)
+            rerun = f"python -m pmcp_conformance.history {file}"
         except OSError as error:
-            again = f"they could not be saved: {error}"
+            rerun = f"they could not be saved: {error}"
         if isinstance(verdict, Undecided):
-            raise Violation("a history that can be decided", f"{verdict.reason}; {again}")
+            raise Violation("a history that can be decided", f"{verdict.reason}; {rerun}")
         lines = timeline(verdict.operations).splitlines()
-        told = f"{verdict.reason} ({len(self.operations)} operations in all: {again})"
-        raise Violation("a linearizable history", told, lines)
+        observed = f"{verdict.reason} ({len(self.operations)} operations in all: {rerun})"
+        raise Violation("a linearizable history", observed, lines)
 
 
-def saved(operations: Sequence[Operation], name: str) -> Path:
-    """The file that these operations are saved in: one of the newest in a folder for such files."""
+def save_temporarily(operations: Sequence[Operation], name: str) -> Path:
+    """Save these operations in a folder of the newest histories; returns the file."""
     folder = Path(tempfile.gettempdir()) / "pmcp-histories"
     folder.mkdir(exist_ok=True)
     file = folder / f"{datetime.now():%Y%m%d-%H%M%S-%f}-{os.getpid()}-{name}.jsonl"
@@ -67,36 +78,40 @@ def saved(operations: Sequence[Operation], name: str) -> Path:
 
 
 class Client:
-    """One client of a history: it calls operations one after the other and notes each of them."""
+    """A client of a history: it calls one operation after the other, and each of them is noted.
+
+    A failed operation counts as not called. After one of unknown outcome the client goes on under
+    another number, for that operation may still be under way. Every other error is raised.
+    """
 
     def __init__(self, history: History, handle: StorageBackend, trial: Trial) -> None:
         self._history = history
         self._handle = handle
         self._trial = trial
-        self._id = next(history.clients)
+        self._number = next(history.client_numbers)
         self.seen: dict[str, int] = {}
         """The version of each key that this client last saw."""
 
     def get(self, key: str) -> None:
-        self._do("get", key, lambda: self._handle.get(self._history.owner_id, key))
+        self._call("get", key, lambda: self._handle.get(self._history.owner_id, key))
 
     def create(self, key: str) -> None:
-        wid, record = self._record(key)
-        self._do("create", key, lambda: self._handle.create(record), wid=wid)
+        wid, record = self._new_record(key)
+        self._call("create", key, lambda: self._handle.create(record), wid=wid)
 
     def put(self, key: str) -> None:
-        wid, record = self._record(key)
-        self._do("put", key, lambda: self._handle.put(record), wid=wid)
+        wid, record = self._new_record(key)
+        self._call("put", key, lambda: self._handle.put(record), wid=wid)
 
     def swap(self, key: str) -> None:
         """A put_if_version with the version that this client last saw."""
-        wid, record = self._record(key)
+        wid, record = self._new_record(key)
         expected = max(1, self.seen.get(key, 1))
-        call = self._handle.put_if_version
-        self._do("cas", key, lambda: call(record, expected), wid=wid, expected=expected)
+        swap = self._handle.put_if_version
+        self._call("cas", key, lambda: swap(record, expected), wid=wid, expected=expected)
 
     def delete(self, key: str) -> None:
-        self._do("delete", key, lambda: self._handle.delete(self._history.owner_id, key))
+        self._call("delete", key, lambda: self._handle.delete(self._history.owner_id, key))
 
     def list(self, keys: Sequence[str]) -> None:
         """A listing: a read of each of these keys, all within the listing's time."""
@@ -110,16 +125,13 @@ class Client:
         for key in keys:
             self._note("get", key, begun, ended, Attempt(found.get(key)), listed=True)
 
-    def _record(self, key: str) -> tuple[str, TaskRecord]:
-        wid = f"w{next(self._history.wids)}"
+    def _new_record(self, key: str) -> tuple[str, TaskRecord]:
+        wid = f"w{next(self._history.write_numbers)}"
         return wid, self._trial.record(self._history.owner_id, key, variables={"wid": wid})
 
-    def _do(self, kind: str, key: str, call: Callable[[], object], **fields: Any) -> None:
+    def _call(self, kind: str, key: str, call: Call, **fields: Any) -> None:
         begun = time.monotonic_ns()
-        try:
-            attempt = Attempt(call())
-        except Exception as error:
-            attempt = Attempt(error=error)
+        attempt = Attempt.of(call)
         self._note(kind, key, begun, time.monotonic_ns(), attempt, **fields)
 
     def _note(
@@ -128,17 +140,18 @@ class Client:
         if attempt.failed:
             return  # not applied, so it did not happen
         if attempt.unknown:
-            operation = Operation(self._id, key, kind, "unknown", begun, None, **fields)
-            self._id = next(self._history.clients)
+            operation = Operation(self._number, key, kind, "unknown", begun, None, **fields)
+            self._number = next(self._history.client_numbers)
         else:
-            status, told = outcome(kind, attempt)
-            operation = Operation(self._id, key, kind, status, begun, ended, **{**fields, **told})
+            status, more = _outcome(kind, attempt)
+            fields.update(more)
+            operation = Operation(self._number, key, kind, status, begun, ended, **fields)
             self.seen[key] = operation.version or 0
         self._history.operations.append(operation)
 
 
-def outcome(kind: str, attempt: Attempt) -> tuple[str, dict[str, Any]]:
-    """How an operation ended, in the terms of a history; raises what it has no term for."""
+def _outcome(kind: str, attempt: Attempt) -> tuple[str, dict[str, Any]]:
+    """How an operation ended, in a history's terms; raises an error that has none."""
     error, result = attempt.error, attempt.result
     if isinstance(error, ConcurrentModificationError):
         return "conflict", {"version": error.actual_version}

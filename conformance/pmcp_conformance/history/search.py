@@ -1,14 +1,14 @@
 """The exact check of one key whose versions do not order everything: deletes restart them.
 
-It follows every possible course of events at once. A configuration is a state of the record with
+It explores every possible course of events at once. A configuration is a state of the record with
 the set of pending operations that have taken effect on the way there. Reads take effect as soon
 as the state fits, which hinders nothing; writes only when an operation ends that has to have
 taken effect by then (just-in-time linearization: Lowe, "Testing for linearizability", 2017).
 If no configuration is left, no order of the operations explains what they returned.
 
 The unknown writes that nobody read make this expensive, so a first pass keeps only the
-configurations that need the fewest of them, and later passes more. Every pass may say yes; no is
-said only by one that left nothing out.
+configurations that need the fewest of them, and later passes more. Any pass can accept a
+history; only one that left nothing out can reject it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ BUDGET = 500_000
 SLACKS = (0, 1, 3, math.inf)
 """How many unknown writes more than the fewest a configuration may use, pass by pass."""
 
-State = tuple[int, str | None]
+RecordState = tuple[int, str | None]
 """Version and write id of the record; the id is None where nobody read it."""
-Configuration = tuple[State, int]
+Configuration = tuple[RecordState, int]
 """A state, and the bits of the pending operations that have taken effect."""
 Event = tuple[float, bool, Operation]
 """A time, whether it is the end of the operation or its call, and the operation."""
-Step = Callable[[State], State | None]
+Transition = Callable[[RecordState], RecordState | None]
 """The state after an operation; None where its outcome does not fit the state before."""
 
-ABSENT: State = (0, None)
+ABSENT: RecordState = (0, None)
 
-_TOO_MANY = "more possible courses of events than the budget allows: record fewer operations a key"
+_TOO_MANY = "more courses of events than the budget allows: record fewer operations per key"
 
 
 def find_failure(claims: Claims, budget: int = BUDGET) -> Operation | Undecided | None:
@@ -45,10 +45,10 @@ def find_failure(claims: Claims, budget: int = BUDGET) -> Operation | Undecided 
 
     `budget` is the number of configurations that a pass may make before it gives up.
     """
-    steps = {id(operation): _step(operation, claims) for operation in claims.operations}
+    transitions = {id(operation): _transition(operation, claims) for operation in claims.operations}
     events = _events(claims.operations)
     for slack in SLACKS:
-        one_pass = _Pass(claims, steps, slack, budget)
+        one_pass = _Pass(claims, transitions, slack, budget)
         failure = one_pass.run(events)
         if failure is None or isinstance(failure, Undecided) or not one_pass.left_out:
             return failure
@@ -68,18 +68,24 @@ def _events(operations: Iterable[Operation]) -> list[Event]:
 class _Pass:
     """One pass over the events."""
 
-    def __init__(self, claims: Claims, steps: dict[int, Step], slack: float, budget: int) -> None:
+    def __init__(
+        self, claims: Claims, transitions: dict[int, Transition], slack: float, budget: int
+    ) -> None:
         self.left_out = False
         """Whether configurations were dropped that may have led on."""
-        self._claims, self._steps, self._slack, self._budget = claims, steps, slack, budget
+        self._claims = claims
+        self._transitions = transitions
+        self._slack = slack
+        self._budget = budget
         self._bits: dict[int, int] = {}
         self._free = [1]
-        self._reads: dict[int, Step] = {}
-        self._writes: dict[int, Step] = {}
+        self._reads: dict[int, Transition] = {}
+        self._writes: dict[int, Transition] = {}
         # Unknown writes that nobody read are interchangeable if they do the same until the same
         # instant: of each such group, the lowest bit that is left is used.
-        self._groups: defaultdict[object, dict[int, Step]] = defaultdict(dict)
-        self._optional_bits = self._group_bits = 0
+        self._groups: defaultdict[object, dict[int, Transition]] = defaultdict(dict)
+        self._optional_bits = 0
+        self._group_bits = 0
 
     def run(self, events: list[Event]) -> Operation | Undecided | None:
         configurations = {(ABSENT, 0)}
@@ -97,17 +103,18 @@ class _Pass:
         return None
 
     def _call(self, operation: Operation, configurations: set[Configuration]) -> set[Configuration]:
-        bit, step = self._take_bit(operation), self._steps[id(operation)]
+        bit = self._take_bit(operation)
+        transition = self._transitions[id(operation)]
         if not operation.changes:
-            self._reads[bit] = step
-            return {(s, done if step(s) is None else done | bit) for s, done in configurations}
+            self._reads[bit] = transition
+            return {(s, done | bit if transition(s) else done) for s, done in configurations}
         if operation.status == "unknown":
             self._optional_bits |= bit
         if operation.status == "unknown" and operation.wid not in self._claims.reads:
             self._group_bits |= bit
-            self._groups[_group(operation)][bit] = step
+            self._groups[_group(operation)][bit] = transition
         else:
-            self._writes[bit] = step
+            self._writes[bit] = transition
         return configurations
 
     def _take_bit(self, operation: Operation) -> int:
@@ -176,19 +183,19 @@ class _Pass:
 
     def _successors(self, configuration: Configuration) -> Iterator[Configuration]:
         state, done = configuration
-        for bit, step in self._writes.items():
-            if not done & bit and (after := step(state)):
+        for bit, transition in self._writes.items():
+            if not done & bit and (after := transition(state)):
                 yield self._settle(after, done | bit)
         for group in self._groups.values():
-            for bit, step in group.items():
+            for bit, transition in group.items():
                 if not done & bit:
-                    if after := step(state):
+                    if after := transition(state):
                         yield self._settle(after, done | bit)
                     break
 
-    def _settle(self, state: State, done: int) -> Configuration:
-        for bit, step in self._reads.items():
-            if not done & bit and step(state):
+    def _settle(self, state: RecordState, done: int) -> Configuration:
+        for bit, transition in self._reads.items():
+            if not done & bit and transition(state):
                 done |= bit
         return state, done
 
@@ -197,27 +204,27 @@ def _group(operation: Operation) -> object:
     return operation.kind, operation.expected, operation.ret
 
 
-def _step(operation: Operation, claims: Claims) -> Step:
+def _transition(operation: Operation, claims: Claims) -> Transition:
     """What an operation of this outcome does to the state."""
     if operation.writes:
         wid = operation.wid if operation.wid in claims.reads else None
-        return _write_step(claims.version_of(operation), wid)
+        return _write_transition(claims.version_of(operation), wid)
     if operation.changes:
         return lambda state: ABSENT if state[0] else None
     if operation.kind == "get" and operation.status == "ok":
         seen = (operation.version, operation.rwid)
         return lambda state: state if state == seen else None
-    return _refusal_step(operation)
+    return _refusal_transition(operation)
 
 
-def _write_step(version: int | None, wid: str | None) -> Step:
+def _write_transition(version: int | None, wid: str | None) -> Transition:
     if version is None:
         return lambda state: (state[0] + 1, wid)
     before, after = version - 1, (version, wid)
     return lambda state: after if state[0] == before else None
 
 
-def _refusal_step(operation: Operation) -> Step:
+def _refusal_transition(operation: Operation) -> Transition:
     expected, actual = operation.expected, operation.version
     if operation.status == "absent":
         return lambda state: None if state[0] else state

@@ -7,19 +7,22 @@ import sys
 
 from pmcp_storage import StorageBackend
 
+_NOT_ITS_OWN = {"abc", "builtins", "pmcp_storage.backend"}
+"""The modules of base classes that every backend has."""
+
 
 def backend_files(backend: StorageBackend) -> tuple[str, ...]:
-    """Where the backend's own code is: the folders of its classes' packages; of modules of the top
-    level the files, and those of the modules beside them, unless they lie among installed ones.
+    """How the names of the files begin that hold the backend's own code.
+
+    Of a class in a package that is the package's folder. Of one in a top-level module it is the
+    module's file, and those of the loaded modules beside it, unless it lies among installed ones.
     """
-    modules = {kind.__module__ for kind in type(backend).__mro__} - {"abc", "builtins"}
-    modules -= {"pmcp_storage.backend"}
-    found = [(name, getattr(sys.modules.get(name), "__file__", None)) for name in modules]
-    places = set[str]()
-    for name, file in found:
-        if file:
-            places.update([os.path.dirname(file)] if "." in name else _beside(file))
-    return tuple(sorted(places))
+    modules = {kind.__module__ for kind in type(backend).__mro__} - _NOT_ITS_OWN
+    prefixes = set[str]()
+    for name in modules:
+        if file := getattr(sys.modules.get(name), "__file__", None):
+            prefixes.update([os.path.dirname(file)] if "." in name else _beside(file))
+    return tuple(sorted(prefixes))
 
 
 def _beside(file: str) -> list[str]:

@@ -12,139 +12,166 @@ from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.pacing import deadline_in, numbers, storage_latency
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.two_calls import Meeting, interrupted
-from pmcp_conformance.interleaving.yield_points import NOWHERE, Kind, Place, Spot
+from pmcp_conformance.interleaving.backend_code import backend_files
+from pmcp_conformance.interleaving.two_calls import Crossing, cross, overlap
+from pmcp_conformance.interleaving.yield_points import (
+    CodePosition,
+    YieldPoint,
+    YieldPointKind,
+    trace_lines,
+)
 
-_MOST_PLACES = 120
-"""Opening and an operation have fewer lines than this; more are tried at so many."""
+_MOST_YIELD_POINTS = 120
+"""Of each kind; opening and an operation together have fewer lines than this."""
 
 _MOST_OVERLAPS = 200
-"""Orders in which both calls have begun before either ends; half of them those in which both have
-come about equally far, and the rest any."""
+"""Overlaps of a pair; half of them those in which both calls have come about equally far."""
 
 _SECONDS = 0.4
-"""For all orders of a pair, where an operation takes milliseconds."""
+"""For a pair's crossings, and again for its overlaps, where an operation takes milliseconds."""
 
-Pair = Callable[[str], Sequence[Call]]
+CallPair = Callable[[str], Sequence[Call]]
 """Makes two calls on the key that it is given."""
 
-Check = Callable[[str, list[Attempt]], None]
-"""Judges what the calls on a key came to."""
+CheckAttempts = Callable[[str, list[Attempt]], None]
+"""Judges what came of the calls on a key."""
 
 
-def at_each_place(trial: Trial, try_at: Callable[[Place], object], *, within: float) -> None:
-    """Try this at one place of an operation after the other, first at its lines, then within and
-    beneath them, each time until it says that there are no more; or as long as these seconds allow.
+def at_each_yield_point(
+    trial: Trial, try_at: Callable[[YieldPoint], object], *, within: float
+) -> None:
+    """Try something at one yield point of an operation after the other, kind by kind, until it
+    returns something false, which says that the operation has no more; for as long as `within`
+    allows, which is in seconds where an operation takes milliseconds.
 
     Where something else than Python code decides, this shows nothing.
     """
     until = deadline_in(trial, within)
-    for kind in Kind:
-        for number in numbers(_MOST_PLACES, until=until):
-            if not try_at(Place(number, kind)):
+    for kind in YieldPointKind:
+        for number in numbers(_MOST_YIELD_POINTS, until=until):
+            if not try_at(YieldPoint(number, kind)):
                 break
 
 
-def crossed(
-    trial: Trial, pair: Pair, check: Check, until: Place | None = None
-) -> list[tuple[Place, Meeting]]:
-    """Let the second call of a pair come in between at each place of the first, one after the
-    other; how they met at each, with the second's lines if `until` is NOWHERE.
+def explore_crossings(trial: Trial, pair: CallPair, check: CheckAttempts) -> None:
+    """Let the second call of a pair enter at each yield point of the first, one after the other.
 
-    The pair is made for a key of its own each time.
+    The pair is made for a key of its own each time. Raises what `check` raises, with the yield
+    point.
     """
-    meetings = list[tuple[Place, Meeting]]()
-
-    def cross_at(place: Place) -> bool:
-        key = f"crossed at {place}"
-        meeting, attempts = cross(trial, pair(key), place, until)
-        with told(meeting.where and f"when the second call came in at {meeting.where}"):
-            check(key, attempts)
-        meetings.append((place, meeting))
-        return bool(meeting.where)
-
-    at_each_place(trial, cross_at, within=_SECONDS)
-    return meetings
+    at_each_yield_point(
+        trial, lambda at: _check_crossing(trial, pair, check, at).where, within=_SECONDS
+    )
 
 
-def crossed_halfway(trial: Trial, pair: Pair, check: Check) -> None:
-    """The same, and then with the second call stopping at each of its lines for the first one to
-    end, so that both have looked before either acts.
-
-    To stop one that holds a lock for which the other waits changes nothing: orders that stop it
-    where it was seen to hold one are tried last.
-    """
-    meetings = crossed(trial, pair, check, NOWHERE)
+def explore_overlaps(trial: Trial, pair: CallPair, check: CheckAttempts) -> None:
+    """The same, and then let the second call also pause at each of its lines until the first one
+    has ended, so that both have looked before either acts."""
+    explored = _crossings_with_paths(trial, pair, check)
+    orders = overlaps_to_try(explored, Random(trial.seed))
     until = deadline_in(trial, _SECONDS)
-    orders = overlaps(meetings, Random(trial.seed))
     for number in numbers(min(len(orders), _MOST_OVERLAPS), until=until):
-        order = orders[number - 1]
-        key = f"crossed at {order.at} until {order.until}"
-        meeting, attempts = cross(trial, pair(key), order.at, order.until)
-        with told(f"when the second call came in at {meeting.where} and the first ended before it"):
-            check(key, attempts)
+        _check_overlap(trial, pair, check, orders[number - 1])
+
+
+class ExploredCrossing(NamedTuple):
+    """A crossing that was tried."""
+
+    at: YieldPoint
+    """Where the second call entered."""
+
+    crossing: Crossing
+
+    path: list[CodePosition]
+    """Where the second call stood at each of its lines."""
 
 
 class Overlap(NamedTuple):
     """An order in which both calls have begun before either ends."""
 
-    at: Place
-    """Where the second call comes in."""
+    at: YieldPoint
+    """Where the second call enters."""
 
-    until: Place
-    """Where the second call stops."""
+    until: YieldPoint
+    """Where the second call pauses."""
 
-    spot: Spot
+    position: CodePosition
     """Where it then stands."""
 
-    ahead: float
-    """How much further it then has come than the first one, as a part of its lines."""
+    lead: float
+    """How much further it then has come than the first one, each as a part of its lines."""
 
 
-def overlaps(meetings: list[tuple[Place, Meeting]], random: Random) -> list[Overlap]:
-    """The orders to try: some in which both have come about equally far, then the others in any
-    order, and last those in which the second stops where the first was waited for."""
-    locked = {meeting.spot for _, meeting in meetings if meeting.waited}
-    lasts = {place.kind: place.number for place, meeting in meetings if meeting.where}
-    orders = [
-        Overlap(at, Place(number), spot, number / len(meeting.path) - at.number / lasts[at.kind])
-        for at, meeting in meetings
-        if meeting.where and not meeting.waited and at.kind != Kind.BENEATH
-        for number, spot in enumerate(meeting.path, 1)
-    ]
-    orders.sort(key=lambda order: abs(order.ahead))
-    near, others = orders[: _MOST_OVERLAPS // 2], orders[_MOST_OVERLAPS // 2 :]
+def overlaps_to_try(explored: list[ExploredCrossing], random: Random) -> list[Overlap]:
+    """The overlaps in the order in which to try them: some in which both calls have come about
+    equally far, then the others in any order.
+
+    To pause a call that holds a lock for which the other waits changes nothing. So overlaps in
+    which the second pauses where the first was waited for come last.
+    """
+    locked = {crossing.position for _, crossing, _ in explored if crossing.waited}
+    orders = _overlaps(explored)
+    orders.sort(key=lambda order: abs(order.lead))
+    near = orders[: _MOST_OVERLAPS // 2]
+    others = orders[_MOST_OVERLAPS // 2 :]
     random.shuffle(others)
-    return sorted(near + others, key=lambda order: order.spot in locked)
+    return sorted(near + others, key=lambda order: order.position in locked)
 
 
-def cross(
-    trial: Trial, calls: Sequence[Call], at: Place, until: Place | None
-) -> tuple[Meeting, list[Attempt]]:
-    """Let the second of two calls come in at that place of the first, and stop for it at that place
-    of its own; how they met, and what they came to.
-
-    A second call for which the first had too few places follows it."""
-    attempts: dict[int, Attempt] = {}
-    first, second = [partial(note, attempts, number, call) for number, call in enumerate(calls)]
-    meeting = interrupted(
-        trial.backend.unrecorded, first, second, at, until, storage_latency(trial)
-    )
-    if 1 not in attempts:
-        second()
-    return meeting, [attempts[0], attempts[1]]
+def _overlaps(explored: list[ExploredCrossing]) -> list[Overlap]:
+    lasts = {at.kind: at.number for at, crossing, _ in explored if crossing.where}
+    return [
+        Overlap(at, YieldPoint(number), position, number / len(path) - at.number / lasts[at.kind])
+        for at, crossing, path in explored
+        if crossing.where and not crossing.waited and at.kind != YieldPointKind.OUTWARD_CALL
+        for number, position in enumerate(path, start=1)
+    ]
 
 
-def note(attempts: dict[int, Attempt], number: int, call: Call) -> None:
-    try:
-        attempts[number] = Attempt(call())
-    except Exception as error:
-        attempts[number] = Attempt(error=error)
+def _crossings_with_paths(
+    trial: Trial, pair: CallPair, check: CheckAttempts
+) -> list[ExploredCrossing]:
+    files = backend_files(trial.backend.unrecorded)
+    explored = list[ExploredCrossing]()
+
+    def enter_at(at: YieldPoint) -> str:
+        path = list[CodePosition]()
+
+        def traced_pair(key: str) -> Sequence[Call]:
+            first, second = pair(key)
+            return first, partial(trace_lines, files, path.append, second)
+
+        crossing = _check_crossing(trial, traced_pair, check, at)
+        explored.append(ExploredCrossing(at, crossing, path))
+        return crossing.where
+
+    at_each_yield_point(trial, enter_at, within=_SECONDS)
+    return explored
+
+
+def _check_crossing(trial: Trial, pair: CallPair, check: CheckAttempts, at: YieldPoint) -> Crossing:
+    key = f"crossed at {at}"
+    first, second = pair(key)
+    crossing = cross(trial.backend.unrecorded, first, second, at, storage_latency(trial))
+    with noting_when(crossing.where and f"when the second call came in at {crossing.where}"):
+        check(key, [crossing.first, crossing.second])
+    return crossing
+
+
+def _check_overlap(trial: Trial, pair: CallPair, check: CheckAttempts, order: Overlap) -> None:
+    key = f"crossed at {order.at} until {order.until}"
+    first, second = pair(key)
+    backend, latency = trial.backend.unrecorded, storage_latency(trial)
+    crossing = overlap(backend, first, second, order.at, order.until, latency)
+    when = f"when the second call came in at {crossing.where} and the first ended before it"
+    with noting_when(when):
+        check(key, [crossing.first, crossing.second])
 
 
 @contextmanager
-def told(when: str) -> Iterator[None]:
-    """Say of a violation in here when it comes about; nothing where `when` is empty."""
+def noting_when(when: str) -> Iterator[None]:
+    """Add to a violation, or to any other error in here, when it came about; nothing if "" is all
+    that there is to say."""
     try:
         yield
     except Violation as violation:

@@ -1,7 +1,7 @@
-"""A machine that has more to do than it can: whatever runs on it is interrupted at any moment.
+"""A machine with more to do than it can do at once, so that whatever runs on it is interrupted.
 
-A server with threads that compares, and writes a moment later, hardly ever shows it on an idle
-machine, where a request has an interpreter to itself for longer than it takes.
+A threaded server that compares, and writes a moment later, hardly ever shows it on an idle machine,
+where a request has an interpreter to itself for longer than it takes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-_MOST = 8
-"""Processes, where the machine has many processors."""
+_MOST_PROCESSES = 8
+"""However many processors the machine has."""
 
 _LONGEST = 60
-"""Seconds after which they end in any case."""
+"""Seconds after which the processes end in any case."""
 
 _SPIN = f"""
 import os, time
@@ -27,10 +27,11 @@ while os.getppid() == parent and time.monotonic() < end:
 
 
 @contextmanager
-def busy() -> Iterator[None]:
-    """Keep every processor of this machine busy, in processes that end with this one."""
+def busy_processors() -> Iterator[None]:
+    """Keep the processors of this machine busy, up to 8 of them, by processes that end with the
+    block, with this process, or after 60 seconds."""
     with ExitStack() as stack:
-        for _ in range(min(os.cpu_count() or 1, _MOST)):
+        for _ in range(min(os.cpu_count() or 1, _MOST_PROCESSES)):
             spinning = stack.enter_context(subprocess.Popen([sys.executable, "-ISc", _SPIN]))
             stack.callback(spinning.kill)
         yield

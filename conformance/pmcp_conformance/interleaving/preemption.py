@@ -27,23 +27,27 @@ _PROBABILITIES = (0.02, 0.1, 0.3)
 _STRETCH = 100
 """Lines, on average, until another probability is drawn."""
 
-_LONG = 0.0002
-"""Seconds; some ten operations of a store in memory."""
+_PAUSES = (0, 0, 0.0002)
+"""Seconds, one of which is drawn for each yield: mostly the scheduler just gets its chance, and now
+and then other threads get through some ten operations of a store in memory."""
 
 
 @contextmanager
-def preempted(trial: Trial, seed: int) -> Iterator[None]:
-    """Make races in the backend's own code likely, where nothing else makes it wait."""
+def preempting(trial: Trial, seed: int) -> Iterator[None]:
+    """Preempt threads in the code of the trial's backend, unless it waits for its storage anyway.
+
+    `seed`, below a million, tells the blocks of one rule apart; the trial's own seed counts too.
+    """
     if is_fast(trial):
-        with preempted_backend(trial.backend.unrecorded, trial.seed * 1_000_000 + seed):
+        with preempting_backend(trial.backend.unrecorded, trial.seed * 1_000_000 + seed):
             yield
     else:
         yield
 
 
 @contextmanager
-def preempted_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
-    """Let threads started in here, and the calling one, yield at lines of the backend's code.
+def preempting_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
+    """Let the calling thread, and those started in here, yield at lines of the backend's code.
 
     A tracer that is there already, such as a debugger's or a coverage tool's, is left alone, and
     nothing is preempted then.
@@ -61,7 +65,7 @@ def preempted_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
         threading.settrace(None)
 
 
-def _tracer(places: tuple[str, ...], seed: int) -> Any:
+def _tracer(files: tuple[str, ...], seed: int) -> Any:
     random = Random(seed)
     probability = random.choice(_PROBABILITIES)
 
@@ -70,11 +74,10 @@ def _tracer(places: tuple[str, ...], seed: int) -> Any:
         if random.random() < 1 / _STRETCH:
             probability = random.choice(_PROBABILITIES)
         if event == "line" and random.random() < probability:
-            # Mostly just a word to the scheduler; now and then long enough for whole operations.
-            time.sleep(random.choice((0, 0, _LONG)))
+            time.sleep(random.choice(_PAUSES))
         return on_line
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
-        return on_line if frame.f_code.co_filename.startswith(places) else None
+        return on_line if frame.f_code.co_filename.startswith(files) else None
 
     return on_call

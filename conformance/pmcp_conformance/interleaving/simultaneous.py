@@ -1,28 +1,43 @@
-"""Calls that begin at the same instant, each in a thread of its own."""
+"""Calls that begin at the same instant, in threads of this process or in several processes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from functools import partial
 
-from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.watchdog import Watchdog, started
+from pmcp_conformance.engine.attempt import Attempt, Call
+from pmcp_conformance.engine.watchdog import Watchdog, start_thread
+
+_NOTICE = 2_000_000
+"""Nanoseconds in which a message reaches another process and is read there."""
 
 
-def together(watch: Watchdog, calls: Sequence[Callable[[], object]]) -> list[Attempt]:
-    """Let all calls begin at the same time, each in a thread; what each came to."""
+def call_simultaneously(watchdog: Watchdog, calls: Sequence[Call]) -> list[Attempt]:
+    """Let all calls begin at the same time, each in a thread of its own; what came of each."""
     barrier = threading.Barrier(len(calls))
-    attempts: list[Attempt] = [Attempt()] * len(calls)
+    attempts = [Attempt()] * len(calls)
 
-    def run(number: int, call: Callable[[], object]) -> None:
+    def run(number: int, call: Call) -> None:
         barrier.wait()
-        try:
-            attempts[number] = Attempt(call())
-        except Exception as error:
-            attempts[number] = Attempt(error=error)
+        attempts[number] = Attempt.of(call)
 
-    threads = [started(partial(run, *pair)) for pair in enumerate(calls)]
+    threads = [start_thread(partial(run, number, call)) for number, call in enumerate(calls)]
     for thread in threads:
-        watch.join(thread)
+        watchdog.join(thread)
     return attempts
+
+
+def common_start() -> int:
+    """An instant soon enough to wait for, and late enough for other processes to hear of it.
+
+    In nanoseconds of `time.monotonic_ns`, which all processes of a machine share.
+    """
+    return time.monotonic_ns() + _NOTICE
+
+
+def spin_until(instant: int) -> None:
+    """Wait until this instant of `time.monotonic_ns`: sleeping is too coarse to start a race."""
+    while time.monotonic_ns() < instant:
+        pass

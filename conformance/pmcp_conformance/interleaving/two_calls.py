@@ -1,141 +1,132 @@
-"""Two calls in a chosen order, by the places of the backend's code: races without any luck.
+"""Two calls in a chosen order, by the yield points of the backend's code: races without any luck.
 
-Where `preemption` lets threads meet at random, this tries one place after the other: the caller
-repeats the same two calls and has the second come in at the first place, the second, and so on.
+`exploration` repeats the same two calls, and lets the second one enter at the first yield point,
+the second, and so on.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
-from pmcp_conformance.engine.attempt import Call
+from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.interleaving.backend_code import backend_files
-from pmcp_conformance.interleaving.yield_points import NOWHERE, Place, Spot, Stop, visited, walked
+from pmcp_conformance.interleaving.waiting import wait_until_blocked
+from pmcp_conformance.interleaving.yield_points import CodePosition, Pause, YieldPoint, pause_at
 from pmcp_storage import StorageBackend
 
-_LOOK = 0.0003
-"""Seconds between two looks at whoever has the turn."""
 
-_LOOKS = 60
-_ASLEEP = 3
-"""Looks: so many at most, and so many that find it asleep before it is taken to wait for a lock
-that the other one holds; more where the storage itself lets its callers wait."""
-
-
-class Meeting(NamedTuple):
-    """How two calls met."""
+class Crossing(NamedTuple):
+    """How two calls met, and what came of them."""
 
     where: str
-    """Where the second came in, as `store.py:41`; "" if the first did not come that far."""
+    """Where the second entered, as `store.py:41`; "" if the first did not come that far, and the
+    second was made after it."""
 
-    spot: Spot
+    position: CodePosition
     """Where the first then stood."""
 
     waited: bool
     """Whether either had to wait for the other, as for a lock."""
 
-    path: list[Spot]
-    """The lines of the second one, if they were to be noted."""
+    first: Attempt
+    second: Attempt
 
 
-def interrupted(
-    backend: StorageBackend,
-    call: Call,
-    by: Call,
-    at: Place,
-    until: Place | None = None,
-    latency: float = 0.0,
-) -> Meeting:
-    """Run `call` to the place `at` of the backend's code, then `by` in another thread to the place
-    `until` or its end, then `call` to its end, and then the rest of `by`.
+def cross(
+    backend: StorageBackend, first: Call, second: Call, at: YieldPoint, latency: float = 0.0
+) -> Crossing:
+    """Make the first call up to a yield point, then the second one to its end in another thread,
+    then the rest of the first.
 
-    Where `until` is NOWHERE, the lines of `by` are noted. Raises what either raises. One that waits
-    for a lock of the other's lets that one go on. `latency` is how many seconds an operation waits
-    for the storage. Under a debugger or a coverage tool nothing is interrupted.
+    If the second waits for a lock of the first, the first goes on. `latency` is how many seconds an
+    operation waits for the storage. Under a debugger or a coverage tool the second call follows the
+    first.
     """
-    files, looks, me = backend_files(backend), looks_for(latency), threading.get_native_id()
-    has_paused, goes_on = threading.Event(), threading.Event()
-    here, path, waits = Stop("", ()), list[Spot](), list[bool]()
+    return _Turns(backend, latency).cross(first, second, at)
 
-    def pause(_: Stop) -> None:
-        has_paused.set()
-        waits.append(fell_asleep(me, goes_on.wait, looks))
 
-    def run_second() -> None:
+def overlap(
+    backend: StorageBackend,
+    first: Call,
+    second: Call,
+    at: YieldPoint,
+    until: YieldPoint,
+    latency: float = 0.0,
+) -> Crossing:
+    """Make the first call up to `at`, then the second one up to its own yield point `until`, then
+    the first to its end, and then the rest of the second.
+
+    Whichever waits for a lock of the other lets that one go on; otherwise as `cross`.
+    """
+    turns = _Turns(backend, latency)
+    return turns.cross(first, partial(turns.pause_second, second, until), at)
+
+
+class _Turns:
+    """Whose turn it is: of two calls, in two threads, one goes on and the other waits for it."""
+
+    def __init__(self, backend: StorageBackend, latency: float) -> None:
+        self._files = backend_files(backend)
+        self._latency = latency
+        self._first_thread = threading.get_native_id()
+        self._first_has_ended = threading.Event()
+        self._second_has_paused = threading.Event()
+        self._entry = Pause("", ())
+        self._waited = False
+
+    def cross(self, first: Call, second: Call, at: YieldPoint) -> Crossing:
+        """Make both calls, the first one in this thread."""
+        thread = _CallThread(second, self._second_has_paused)
+        enter = partial(self._let_second_enter, thread)
         try:
-            if until is None:
-                by()
-            elif until == NOWHERE:
-                path.extend(walked(files, by))
-            else:
-                visited(until, files, pause, by)
+            first_attempt = Attempt.of(partial(pause_at, at, self._files, enter, first))
         finally:
-            has_paused.set()
+            self._first_has_ended.set()
+        return Crossing(*self._entry, self._waited, first_attempt, thread.finish())
 
-    def come_in(stop: Stop) -> None:
-        nonlocal here
-        here = stop
-        second.start()
-        waits.append(fell_asleep(second.native_id, has_paused.wait, looks))
+    def pause_second(self, second: Call, until: YieldPoint) -> object:
+        """Make the second call, with a pause for the first one."""
+        return pause_at(until, self._files, self._let_first_go_on, second)
 
-    second = _Thread(run_second)
-    try:
-        visited(at, files, come_in, call)
-    finally:
-        goes_on.set()
-        second.finish()
-    return Meeting(*here, any(waits), path)
+    def _let_second_enter(self, thread: _CallThread, entry: Pause) -> None:
+        self._entry = entry
+        thread.start()
+        self._wait_for(thread.native_id, self._second_has_paused)
+
+    def _let_first_go_on(self, _: Pause) -> None:
+        self._second_has_paused.set()
+        self._wait_for(self._first_thread, self._first_has_ended)
+
+    def _wait_for(self, task_id: int | None, turn_ended: threading.Event) -> None:
+        if wait_until_blocked(task_id, turn_ended.wait, self._latency):
+            self._waited = True
 
 
-class _Thread(threading.Thread):
-    """A call in a thread that keeps what it raises."""
+class _CallThread(threading.Thread):
+    """A call in a thread of its own, which says when it has ended."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, has_ended: threading.Event) -> None:
         super().__init__(daemon=True)  # it may never return
         self._call = call
-        self._error: BaseException | None = None
+        self._has_ended = has_ended
+        self._attempt = Attempt()
+        self._abandoned: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self._call()
-        except BaseException as error:
-            self._error = error
+            self._attempt = Attempt.of(self._call)
+        except BaseException as error:  # what ends the threads of an abandoned rule
+            self._abandoned = error
+        finally:
+            self._has_ended.set()
 
-    def finish(self) -> None:
-        """Wait for its end, if it was started, and raise what it raised."""
-        if self.ident is not None:
-            self.join()
-        if self._error is not None:
-            raise self._error
-
-
-def fell_asleep(id: int | None, ended: Callable[[float], bool], asleep: int = _ASLEEP) -> bool:
-    """Let a thread or process have its turn until the turn's end; whether it fell asleep instead.
-
-    `ended` waits for that end as many seconds as it is given; at so many looks `asleep`, the one
-    with the turn is taken to wait for a lock that another holds.
-    """
-    for _ in range(_LOOKS + asleep):
-        if ended(_LOOK):
-            return False
-        asleep -= is_asleep(id)
-        if not asleep:
-            return True
-    return False
-
-
-def looks_for(latency: float) -> int:
-    """The looks that find whoever has the turn asleep before more is to blame than the storage."""
-    return _ASLEEP + round(4 * latency / _LOOK)
-
-
-def is_asleep(id: int | None) -> bool:
-    """Whether a thread or process waits for something; False where the system does not tell."""
-    try:
-        state = Path(f"/proc/{id}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return state[:1] == ["S"]
+    def finish(self) -> Attempt:
+        """What came of the call, which is made now unless the thread was started."""
+        if self.ident is None:
+            return Attempt.of(self._call)
+        self.join()
+        if self._abandoned is not None:
+            raise self._abandoned
+        return self._attempt

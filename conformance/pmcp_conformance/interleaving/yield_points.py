@@ -1,161 +1,165 @@
-"""The places of an operation at which something else can come in between, one after the other.
+"""The yield points of a call: where another call, or a kill, can come in between.
 
 They are the lines of the backend's own code; within a line every call or look-up but the first,
-since `rows[key] = rows[key] + 1` is a race too; and in the libraries that a line calls, whatever
-reaches out of Python code: to a file, a socket, a database or a lock.
+since `rows[key] = rows[key] + 1` is a race too (`instructions`); and in the libraries that a line
+calls, whatever leaves Python: for a file, a socket, a database or a lock.
+
+They come from Python's tracing. A tracer or profiler that is there already, such as a debugger's or
+a coverage tool's, is left alone, and there are no yield points then.
 """
 
 from __future__ import annotations
 
-import dis
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
-from functools import lru_cache
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, NamedTuple
 
-_TIMES = 3
-"""Of a place that is passed again and again; the fourth time shows nothing new."""
+from pmcp_conformance.interleaving.instructions import columns_within_lines
 
-_ACTS = ("CALL", "BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "CONTAINS_OP", "BEFORE_WITH")
-"""How the names of the instructions begin that call, look something up, change something, or enter
-a `with`."""
+_TIMES = 3
+"""How often code that is repeated counts as yield points; the fourth time shows nothing new."""
 
 _OUTWARD = {
     *("io", "_io", "posix", "nt", "fcntl", "msvcrt", "mmap", "select", "_socket", "_ssl"),
     *("sqlite3", "_dbm", "_gdbm", "_thread", "_queue"),
 }
-"""The modules whose functions and objects reach out of Python code."""
+"""The modules whose functions and objects leave Python."""
 
 Files = tuple[str, ...]
 """How the names of the files begin that hold the backend's own code."""
 
-Spot = tuple[tuple[int, int], ...]
-"""A function's code and instruction, for each function of the backend's that is under way."""
+CodePosition = tuple[tuple[int, int], ...]
+"""Where a call stands: the code and the instruction of each of the backend's functions that are
+under way, the innermost first."""
 
 
-class Stop(NamedTuple):
-    """Where a call has come to a place."""
-
-    where: str
-    """For a reader: `store.py:41`."""
-
-    spot: Spot
-
-
-Act = Callable[[Stop], object]
-"""What is done at a place."""
-
-
-class Kind(Enum):
-    """The kinds of places, in the order in which they are tried."""
+class YieldPointKind(Enum):
+    """The kinds of yield points, in the order in which they are tried."""
 
     LINE = "line"
-    WITHIN = "place within a line"
-    BENEATH = "place beneath a line"
+    WITHIN_LINE = "place within a line"
+    OUTWARD_CALL = "call that leaves Python"
 
 
-class Place(NamedTuple):
-    """The so-and-so-many-th place of its kind, from 1 on, that a call passes."""
+class YieldPoint(NamedTuple):
+    """The yield point of a call with this number, from 1 on, among those of its kind."""
 
     number: int
-    kind: Kind = Kind.LINE
+    kind: YieldPointKind = YieldPointKind.LINE
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.number}"
 
 
-NOWHERE = Place(0)
-"""A place that no call comes to."""
+class Pause(NamedTuple):
+    """Where a call has come to a yield point."""
+
+    where: str
+    """For a reader: `store.py:41`."""
+
+    position: CodePosition
 
 
-def visited(place: Place, files: Files, act: Act, call: Callable[[], object]) -> object:
-    """Make a call, and do something once when it comes to that place; what the call returns.
+def pause_at(
+    point: YieldPoint,
+    files: Files,
+    on_pause: Callable[[Pause], object],
+    call: Callable[[], object],
+) -> object:
+    """Make a call and, when it comes to that yield point, do something before it goes on.
 
-    A place in a loop counts its first times only."""
-    number = _numbering()
+    Returns what the call returns, and raises what it or `on_pause` raises. `on_pause` is not called
+    if the call has fewer yield points. Code that is repeated counts its first three times only.
+    """
+    number_of = _numbering()
 
-    def at(frame: FrameType, tell: Callable[[], str]) -> None:
-        if number(frame) == place.number:
-            act(Stop(tell(), _spot(frame, files)))
+    def visit(frame: FrameType, where: Callable[[], str]) -> None:
+        if number_of(frame) == point.number:
+            on_pause(Pause(where(), _position(frame, files)))
 
-    return _TRACING[place.kind](call, files, at)
-
-
-def walked(files: Files, call: Callable[[], object]) -> list[Spot]:
-    """Make a call; where it stands at its first line, its second and so on."""
-    number, passed = _numbering(), list[Spot]()
-
-    def at(frame: FrameType, _: object) -> None:
-        if number(frame):
-            passed.append(_spot(frame, files))
-
-    _at_lines(call, files, at)
-    return passed
+    return _TRACING[point.kind](call, files, visit)
 
 
-At = Callable[[FrameType, Callable[[], str]], object]
-"""Called at a place with its frame and with what tells where it is."""
+def trace_lines(
+    files: Files, on_line: Callable[[CodePosition], object], call: Callable[[], object]
+) -> object:
+    """Make a call and report where it stands at its first line, its second and so on, numbered as
+    `pause_at` does; what the call returns."""
+    number_of = _numbering()
+
+    def visit(frame: FrameType, _: object) -> None:
+        if number_of(frame):
+            on_line(_position(frame, files))
+
+    return _trace_lines(call, files, visit)
+
+
+Visit = Callable[[FrameType, Callable[[], str]], object]
+"""Called at a yield point with its frame and a function that says where it is."""
 
 
 def _numbering() -> Callable[[FrameType], int | None]:
-    """Numbers the places that it is called at, from 1 on; None where one has had its numbers."""
+    """A function that numbers the yield points at which it is called; None for one that has come
+    too often."""
     passed, times = 0, Counter[tuple[int, int]]()
 
-    def number(frame: FrameType) -> int | None:
+    def number_of(frame: FrameType) -> int | None:
         nonlocal passed
-        here = (id(frame.f_code), frame.f_lasti)
-        times[here] += 1
-        if times[here] > _TIMES:
+        instruction = (id(frame.f_code), frame.f_lasti)
+        times[instruction] += 1
+        if times[instruction] > _TIMES:
             return None
         passed += 1
         return passed
 
-    return number
+    return number_of
 
 
-def _at_lines(call: Callable[[], object], files: Files, at: At) -> object:
+def _trace_lines(call: Callable[[], object], files: Files, visit: Visit) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
-            at(frame, lambda: _line(frame))
+            visit(frame, lambda: _line(frame))
         return on_event
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
         return on_event if frame.f_code.co_filename.startswith(files) else None
 
-    return _traced(call, on_call)
+    return _call_traced(call, on_call)
 
 
-def _within_lines(call: Callable[[], object], files: Files, at: At) -> object:
+def _trace_within_lines(call: Callable[[], object], files: Files, visit: Visit) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> Any:
-        column = _columns(frame.f_code).get(frame.f_lasti) if event == "opcode" else None
+        columns = columns_within_lines(frame.f_code)
+        column = columns.get(frame.f_lasti) if event == "opcode" else None
         if column is not None:
-            at(frame, lambda: f"{_line(frame)}:{column}")
+            visit(frame, lambda: f"{_line(frame)}:{column}")
         return on_event
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
         code = frame.f_code
-        if not code.co_filename.startswith(files) or not _columns(code):
+        if not code.co_filename.startswith(files) or not columns_within_lines(code):
             return None
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        frame.f_trace_lines = False
+        frame.f_trace_opcodes = True
         return on_event
 
-    return _traced(call, on_call)
+    return _call_traced(call, on_call)
 
 
-def _beneath_lines(call: Callable[[], object], files: Files, at: At) -> object:
+def _trace_outward_calls(call: Callable[[], object], files: Files, visit: Visit) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> None:
-        if event != "c_call" or not _reaches_out(argument):
+        if event != "c_call" or not _leaves_python(argument):
             return
         caller = _caller(frame, files)
         if caller is not None and caller is not frame:
-            at(frame, lambda: f"{_line(caller)}, in {_line(frame)}")
+            visit(frame, lambda: f"{_line(caller)}, in {_line(frame)}")
 
     if sys.getprofile() is not None:
-        return call()  # a profiler's is left alone
+        return call()
     sys.setprofile(on_event)
     try:
         return call()
@@ -163,13 +167,17 @@ def _beneath_lines(call: Callable[[], object], files: Files, at: At) -> object:
         sys.setprofile(None)
 
 
-_TRACING = {Kind.LINE: _at_lines, Kind.WITHIN: _within_lines, Kind.BENEATH: _beneath_lines}
-"""What makes a call under the tracer that finds the places of a kind."""
+_TRACING = {
+    YieldPointKind.LINE: _trace_lines,
+    YieldPointKind.WITHIN_LINE: _trace_within_lines,
+    YieldPointKind.OUTWARD_CALL: _trace_outward_calls,
+}
+"""How a call is made so that the yield points of a kind are visited."""
 
 
-def _traced(call: Callable[[], object], trace: Any) -> object:
+def _call_traced(call: Callable[[], object], trace: Any) -> object:
     if sys.gettrace() is not None:
-        return call()  # a debugger's, or a coverage tool's, is left alone
+        return call()
     sys.settrace(trace)
     try:
         return call()
@@ -177,7 +185,7 @@ def _traced(call: Callable[[], object], trace: Any) -> object:
         sys.settrace(None)
 
 
-def _reaches_out(function: Any) -> bool:
+def _leaves_python(function: Any) -> bool:
     owner = type(getattr(function, "__self__", None))
     return (getattr(function, "__module__", None) or owner.__module__) in _OUTWARD
 
@@ -189,28 +197,14 @@ def _caller(frame: FrameType | None, files: Files) -> FrameType | None:
     return frame
 
 
-def _spot(frame: FrameType | None, files: Files) -> Spot:
-    spot = list[tuple[int, int]]()
+def _position(frame: FrameType | None, files: Files) -> CodePosition:
+    position = list[tuple[int, int]]()
     while frame is not None:
         if frame.f_code.co_filename.startswith(files):
-            spot.append((id(frame.f_code), frame.f_lasti))
+            position.append((id(frame.f_code), frame.f_lasti))
         frame = frame.f_back
-    return tuple(spot)
+    return tuple(position)
 
 
 def _line(frame: FrameType) -> str:
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-@lru_cache(maxsize=1_000)
-def _columns(code: CodeType) -> dict[int, int]:
-    """Of a function's places within lines, the offset of the instruction and its column."""
-    found, begun = dict[int, int](), set[int | None]()
-    for instruction in dis.get_instructions(code):
-        at = instruction.positions
-        if at is None or not instruction.opname.startswith(_ACTS):
-            continue
-        if at.lineno in begun:
-            found[instruction.offset] = (at.col_offset or 0) + 1
-        begun.add(at.lineno)
-    return found

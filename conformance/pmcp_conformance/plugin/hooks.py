@@ -1,7 +1,7 @@
-"""The pytest side: options, the contract's run within a session, and its verdict.
+"""The hooks that pytest calls before there is a session: the options, and what is registered.
 
 `pytest -p pmcp_conformance` without paths runs the contract; with paths it runs those, and offers
-the fixtures; `--pmcp-contract` runs both. What a rule is and how it is run is known elsewhere.
+the fixtures; `--pmcp-contract` runs both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from pmcp_conformance.plugin import fixtures, hookspecs
 from pmcp_conformance.plugin.session import ContractSession
-from pmcp_conformance.targets.dynamodb import SHIPPED
+from pmcp_conformance.targets import shipped_targets
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="pmcp_backends",
         metavar="TARGET",
         help="validate this target instead of those that a conftest.py registers: "
-        f"package.module:MyTarget, or one of {', '.join(SHIPPED)}; may be repeated",
+        f"package.module:MyTarget, or one of {', '.join(shipped_targets())}; may be repeated",
     )
     group.addoption(
         "--pmcp-contract",
@@ -43,8 +43,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         dest="pmcp_known_failures",
         metavar="FILE",
-        help="rules that may fail, a line each: 'RULE: reason' or 'backend::RULE: reason'; one "
-        "that passes all the same fails the run",
+        help="rules that may fail, one per line: 'RULE: reason' or 'backend::RULE: reason'; one "
+        "that passes nevertheless fails the run",
     )
     group.addoption(
         "--pmcp-seed",

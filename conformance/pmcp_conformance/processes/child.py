@@ -1,85 +1,106 @@
-"""A child process with a handle on the target's storage: calling it, stopping it, killing it."""
+"""A child process as a rule sees it: calling it, pausing it, killing it."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 from pmcp_conformance.engine.watchdog import Watchdog
-from pmcp_conformance.interleaving.two_calls import fell_asleep
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.waiting import wait_until_blocked
+from pmcp_conformance.interleaving.yield_points import YieldPoint
+from pmcp_conformance.processes.messages import (
+    CallRequest,
+    MethodCall,
+    PauseRequest,
+    PlanRequest,
+    Resume,
+)
+
+_LAST_MESSAGES_WITHIN = 5.0
+"""Seconds for what a killed child has sent to arrive, and its connection to end."""
 
 
 class Child:
-    """A process with a handle on the target's storage, and the means to call and to kill it."""
+    """A process with a handle of its own on the target's storage, which it opens at its first call.
 
-    def __init__(self, connection: Connection, watch: Watchdog) -> None:
+    Every wait for an answer is under the watchdog: a child that hangs ends the rule as a failure.
+    """
+
+    def __init__(self, connection: Connection, watchdog: Watchdog) -> None:
         self._connection = connection
-        self._watch = watch
-        self._asked = "the start"
+        self._watchdog = watchdog
+        self._requested = "the start"
         self._ended = False
-        self.pid: int = self._received()
+        self.pid: int = self._receive()
 
-    def send(self, method: str, *args: Any, at: int = 0, **kwargs: Any) -> None:
-        """Let the child call a method of its handle, not before the instant `at`.
-
-        `at` is in nanoseconds of `time.monotonic_ns`, which all processes of a machine share.
-        """
-        self._asked = method
-        self._connection.send((method, args, kwargs, at))
-
-    def answer(self) -> Any:
-        """What the call that was sent returned; raises what it raised."""
-        result, error = self._received()
-        if error is not None:
-            raise error
-        return result
-
-    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Send a call and wait for its answer."""
-        self.send(method, *args, **kwargs)
+    def call(self, method: str, *args: Any) -> Any:
+        """Let the child call a method of its handle; returns or raises what that does."""
+        self.send(MethodCall(method, args))
         return self.answer()
 
-    def dies(self, at: Place, method: str, *args: Any) -> str:
-        """Let the child call a method, and kill itself when it comes to that place of the
-        backend's code; return where it is, or "" if the call has ended before.
+    def send(self, *calls: MethodCall, not_before: int = 0) -> None:
+        """Let the child make these calls one after the other, without waiting for the answer.
 
-        The places of opening count, too, if it has not yet called any. Raises what the call raises.
+        The first is not made before the instant `not_before`, in nanoseconds of
+        `time.monotonic_ns`, which all processes of a machine share.
         """
-        self.send("step", at, True, [(method, args)])
-        self._asked = method
-        died_at = self.stopped()
+        self._request(CallRequest(calls, not_before), calls)
+
+    def answer(self) -> Any:
+        """What the last of the calls that were sent returned; raises what one of them raised."""
+        return self._receive().unwrap()
+
+    def pause_at(self, point: YieldPoint, *calls: MethodCall) -> str:
+        """Let the child make these calls and pause at that yield point of the backend's code.
+
+        Returns where it has paused, as `store.py:41`; it then goes on at `resume`. Or "", if the
+        calls have ended before. In both cases there will be an `answer`. The yield points of
+        opening the handle count, too, if the child has not yet made any call.
+        """
+        return self._request_pause(PauseRequest(calls, point, killed=False))
+
+    def resume(self) -> None:
+        """Let the child go on after a pause."""
+        self._connection.send(Resume())
+
+    def kill_at(self, point: YieldPoint, method: str, *args: Any) -> str:
+        """Let the child call a method, and kill itself with SIGKILL at that yield point.
+
+        Returns where it has died, and otherwise as `pause_at`; raises what the call raises.
+        """
+        died_at = self._request_pause(
+            PauseRequest([MethodCall(method, args)], point, killed=True),
+        )
         if died_at:
-            list(self.rest())
+            self.last_messages()
             self.close()
         else:
             self.answer()
         return died_at
 
-    def stopped(self) -> str:
-        """The place where a step has stopped; "" if it has come to its end and has its answer."""
-        place: str = self._received()
-        return place
+    def wait_until_blocked(self) -> None:
+        """Wait until a call that was sent has ended, or waits for another process."""
+        wait_until_blocked(self.pid, self._connection.poll)
 
-    def go_on(self) -> None:
-        """Let a step that has stopped go on."""
-        self._connection.send(None)
+    def start_plan(self, plan: Sequence[MethodCall]) -> None:
+        """Let the child make these calls, and report each of them in `messages`, until killed."""
+        self._request(PlanRequest(plan), plan)
 
-    def gives_way(self) -> None:
-        """Wait until a call that was sent has come to its end, or waits for another process."""
-        fell_asleep(self.pid, self._connection.poll)
-
-    def answers(self, within: float) -> Iterator[Any]:
-        """What arrives within that many seconds, and what was on its way when the child died."""
+    def messages(self, within: float) -> Iterator[Any]:
+        """What arrives within that many seconds, or until the child has died."""
         deadline = time.monotonic() + within
         with suppress(EOFError, ConnectionResetError):
             while self._connection.poll(max(0.0, deadline - time.monotonic())):
                 yield self._connection.recv()
+
+    def last_messages(self) -> list[Any]:
+        """What a killed child had still sent; returns when its connection has ended."""
+        return list(self.messages(_LAST_MESSAGES_WITHIN))
 
     def kill(self) -> None:
         """SIGKILL, at once; never a second time, when the number may be another's."""
@@ -88,14 +109,19 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    def rest(self) -> Iterator[Any]:
-        """What a killed child had still sent."""
-        return self.answers(within=5.0)
-
     def close(self) -> None:
         """End the child."""
         self._ended = True
         self._connection.close()
 
-    def _received(self) -> Any:
-        return self._watch.call(f"{self._asked} in another process", self._connection.recv)
+    def _request_pause(self, request: PauseRequest) -> str:
+        self._request(request, request.calls)
+        where: str = self._receive().where
+        return where
+
+    def _request(self, request: object, calls: Sequence[MethodCall]) -> None:
+        self._requested = calls[-1].method
+        self._connection.send(request)
+
+    def _receive(self) -> Any:
+        return self._watchdog.call(f"{self._requested} in a child process", self._connection.recv)

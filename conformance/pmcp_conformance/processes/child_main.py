@@ -1,33 +1,39 @@
-"""What another process does for a rule: the calls that it is asked for, on a handle of its own."""
+"""What a child process does for a rule: the calls that it is sent, on a handle of its own."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pmcp_conformance.interleaving.yield_points import Place, Stop, visited
-from pmcp_conformance.target import BackendTarget
-from pmcp_storage import (
-    BackendError,
-    ConcurrentModificationError,
-    OutcomeUnknownError,
-    StorageBackend,
-    TaskRecord,
+from pmcp_conformance.engine.attempt import Attempt
+from pmcp_conformance.interleaving.simultaneous import spin_until
+from pmcp_conformance.interleaving.yield_points import Pause, pause_at
+from pmcp_conformance.processes.increments import increment
+from pmcp_conformance.processes.messages import (
+    CallRequest,
+    MethodCall,
+    OpeningFailed,
+    Paused,
+    PauseRequest,
+    PlanRequest,
+    StepBegun,
+    StepDone,
 )
+from pmcp_conformance.target import BackendTarget
+from pmcp_storage import StorageBackend
 
-_ATTEMPTS = 1000
-"""Of an increment, on average, before a process gives up: progress is another rule's business."""
 
+class ChildLoop:
+    """The life of a child: one request after the other until its connection ends.
 
-class Servant:
-    """The life of such a process: calls until the connection ends."""
+    `files` is where the backend's own code is. Besides the methods of a handle, a child can be
+    asked for `open_fresh`, which replaces its handle, and for `increment`.
+    """
 
     def __init__(
         self, connection: Connection, target: BackendTarget, files: tuple[str, ...]
@@ -37,118 +43,74 @@ class Servant:
         self._files = files
         self._handle: StorageBackend | None = None
 
-    def serve(self) -> None:
+    def run(self) -> None:
+        """Send the process's id, then answer requests; never returns."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         sys.stdin.close()
         try:
             self._connection.send(os.getpid())
             while True:
-                self._carry_out(*self._connection.recv())
+                self._answer(self._connection.recv())
         except (EOFError, OSError):
             os._exit(0)
         except BaseException:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
 
-    def _carry_out(self, method: str, args: Any, kwargs: Any, at: int) -> None:
-        """Do what is asked, and tell what came of it."""
-        if method == "write_on":
-            self._write_on(*args)
-        elif method == "step":
-            self._step(*args)
-        else:
-            self._connection.send(attempt(partial(self._call_at, at, method, *args, **kwargs)))
+    def _answer(self, request: CallRequest | PauseRequest | PlanRequest) -> None:
+        match request:
+            case CallRequest():
+                self._connection.send(Attempt.of(partial(self._call_all_at, request)))
+            case PauseRequest():
+                self._pause(request)
+            case PlanRequest():
+                self._carry_out(request.plan)
 
-    def _call_at(self, at: int, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method not before that instant, with a handle that was opened before it."""
-        if method != "open_fresh":
-            self._opened()
-        wait_until(at)
-        return self._call(method, *args, **kwargs)
+    def _call_all_at(self, request: CallRequest) -> Any:
+        if request.calls[0].method != "open_fresh":
+            self._opened()  # beforehand, so that the call itself is what happens at the instant
+        spin_until(request.not_before)
+        return self._call_all(request.calls)
 
-    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        if method == "open_fresh":
-            self._handle = self._target.handle(method, *args)
+    def _pause(self, request: PauseRequest) -> None:
+        paused = False
+
+        def on_pause(pause: Pause) -> None:
+            nonlocal paused
+            paused = True
+            self._connection.send(Paused(pause.where))
+            if request.killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._connection.recv()
+
+        call = partial(self._call_all, request.calls)
+        attempt = Attempt.of(partial(pause_at, request.at, self._files, on_pause, call))
+        if not paused:
+            self._connection.send(Paused(""))
+        self._connection.send(attempt)
+
+    def _carry_out(self, plan: Sequence[MethodCall]) -> None:
+        opening = Attempt.of(self._opened)
+        if opening.error is not None:
+            self._connection.send(OpeningFailed(opening.error))
+            return
+        for step, call in enumerate(plan):
+            self._connection.send(StepBegun(step))
+            attempt = Attempt.of(partial(self._call, call))
+            self._connection.send(StepDone(step, str(attempt)))
+
+    def _call_all(self, calls: Sequence[MethodCall]) -> Any:
+        return [self._call(call) for call in calls][-1]
+
+    def _call(self, call: MethodCall) -> Any:
+        if call.method == "open_fresh":
+            self._handle = self._target.handle(call.method, *call.args)
             return None
-        if method == "increment":
-            return increment(self._opened(), *args)
-        return getattr(self._opened(), method)(*args, **kwargs)
+        if call.method == "increment":
+            return increment(self._opened(), *call.args)
+        return getattr(self._opened(), call.method)(*call.args)
 
     def _opened(self) -> StorageBackend:
         if self._handle is None:
             self._handle = self._target.handle()
         return self._handle
-
-    def _step(self, at: Place, dies: bool, calls: list[Any]) -> None:
-        """Make calls, and at that place of the backend's code tell where it is and die there, or
-        wait until told to go on."""
-
-        def stop(here: Stop) -> None:
-            self._connection.send(here.where)
-            if dies:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self._connection.recv()
-
-        def call_all() -> Any:
-            return [self._call(method, *args) for method, args in calls][-1]
-
-        result = attempt(partial(visited, at, self._files, stop, call_all))
-        self._connection.send("")
-        self._connection.send(result)
-
-    def _write_on(self, plan: list[Any]) -> None:
-        """Carry out a plan, telling each step before it and its result after it, until killed."""
-        _, error = attempt(self._opened)
-        if error is not None:
-            self._connection.send(("failed", 0, error))
-            return
-        for number, (method, args) in enumerate(plan):
-            self._connection.send(("begins", number, None))
-            result, error = attempt(partial(self._call, method, *args))
-            self._connection.send(("done", number, error if error is not None else result))
-        self._connection.send(("finished", len(plan), None))
-
-
-def attempt(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Result and error of a call."""
-    try:
-        return call(), None
-    except Exception as error:
-        return None, error
-
-
-def increment(handle: StorageBackend, record: TaskRecord, times: int) -> tuple[int, int]:
-    """Increment the record's counter that often, optimistically, in two threads: how many
-    increments were acknowledged, and of how many nobody knows.
-
-    Two, because a lock of the process can fall to another thread when one of them opens and closes
-    the same file."""
-    with ThreadPoolExecutor(2) as pool:
-        halves = [times // 2, times - times // 2]
-        counts = pool.map(partial(increment_alone, handle, record), halves)
-    done, unknown = map(sum, zip(*counts, strict=True))
-    return done, unknown
-
-
-def increment_alone(handle: StorageBackend, record: TaskRecord, times: int) -> tuple[int, int]:
-    """The same in this thread."""
-    done = unknown = 0
-    for _ in range(times * _ATTEMPTS):
-        if done + unknown == times:
-            break
-        found = handle.get(record.owner_id, record.task_id)
-        counter = {"counter": found.record.variables["counter"] + 1}
-        try:
-            handle.put_if_version(record.model_copy(update={"variables": counter}), found.version)
-            done += 1
-        except OutcomeUnknownError:
-            unknown += 1
-        except (ConcurrentModificationError, BackendError):
-            continue  # neither is applied
-    return done, unknown
-
-
-def wait_until(instant: int) -> None:
-    """Spin until then: sleeping is too coarse to start a race."""
-    while time.monotonic_ns() < instant:
-        pass

@@ -10,10 +10,11 @@ NOT CONFORMANT. A listed rule that passes fails the run, so that no entry outliv
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.report.results import FAILURES, Result
 
 _ENTRY = re.compile(r"(?:(?P<backend>[\w.-]+)::)?(?P<rule>[A-Z]+-\d+)\s*:(?P<reason>.*)")
 
@@ -52,6 +53,16 @@ class KnownFailures:
             if key in self.reasons:
                 return self.reasons[key]
         return ""
+
+    def marked(self, result: Result) -> Result:
+        """The result, with the reason why it was expected if it is a known failure.
+
+        What a known failure blocks is known as well.
+        """
+        if result.outcome not in FAILURES:
+            return result
+        known = self.reason(result.target, result.rule)
+        return replace(result, known=known or self.reason(result.target, result.blocked_by))
 
 
 def _entry(text: str, place: str) -> tuple[tuple[str | None, str], str]:

@@ -22,6 +22,10 @@ class Outcome(StrEnum):
     """The target is unavailable or could not be opened."""
 
 
+FAILURES = (Outcome.FAILED, Outcome.BLOCKED)
+"""The outcomes that make a backend not conformant."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Why a rule failed: all that a report needs, as plain text."""
@@ -43,14 +47,16 @@ class Result:
     outcome: Outcome
     part: int = 0
     reason: str = ""
+    blocked_by: str = ""
+    """The rule that blocks this one; empty unless it is blocked."""
     finding: Finding | None = None
     calls: int = 0
-    """The operations that it took, those of other processes left out."""
+    """The operations that it took, not counting those of child processes."""
     known: str = ""
     """Why this failure was expected, by the file of known failures."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The result in plain types, for the way between processes."""
+        """The result in plain types, to be sent to another process."""
         return {**asdict(self), "outcome": self.outcome.value}
 
     @classmethod
@@ -59,3 +65,14 @@ class Result:
         finding = data["finding"]
         outcome = Outcome(data["outcome"])
         return cls(**{**data, "outcome": outcome, "finding": finding and Finding(**finding)})
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Records that a run has left on a target, or why it cannot be known whether it has."""
+
+    target: str
+    details: str
+
+    def __str__(self) -> str:
+        return f"left behind: {self.target}: {self.details}"

@@ -1,20 +1,19 @@
-"""What a run found, as data: results by target and rule, and the verdict on each target.
+"""What a run found: results by target and rule, and the verdict on each target.
 
 Counted against the catalogue, not against what was collected, so that an empty or partial run
-never looks like a whole one. Rendering is elsewhere.
+never looks like a whole one. Words are left to `text`, and exit codes to the plugin.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import pytest
-
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.report.known_failures import KnownFailures
-from pmcp_conformance.report.results import Outcome, Result
+from pmcp_conformance.report.results import FAILURES, Leftover, Outcome, Result
 
 _SEVERITY = (
     Outcome.PASSED,
@@ -25,17 +24,9 @@ _SEVERITY = (
     Outcome.FAILED,
 )
 
-# xdist reports a stop by -x as an interruption.
-_ENDED_BY_TESTS = (
-    pytest.ExitCode.OK,
-    pytest.ExitCode.TESTS_FAILED,
-    pytest.ExitCode.INTERRUPTED,
-    pytest.ExitCode.NO_TESTS_COLLECTED,
-)
-
 
 class Verdict(StrEnum):
-    """What may be said of a backend after a run."""
+    """What may be said of a backend after a run, from the best to the worst."""
 
     CONFORMANT = "CONFORMANT"
     """Every applicable rule that the target can show has run and passed."""
@@ -48,18 +39,61 @@ class Verdict(StrEnum):
 
 
 @dataclass
+class RunReport:
+    """What is known of a whole run."""
+
+    targets: dict[str, TargetReport]
+    known: KnownFailures = field(default_factory=KnownFailures)
+
+    def add(self, result: Result) -> None:
+        self.targets[result.target].add(result)
+
+    def add_leftovers(self, leftovers: Iterable[Leftover]) -> None:
+        for leftover in leftovers:
+            self.targets[leftover.target].problems.append(str(leftover))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of the run."""
+        return max((target.verdict for target in self.targets.values()), key=list(Verdict).index)
+
+    @property
+    def has_unexpected_outcomes(self) -> bool:
+        """Whether a rule fails that is not known to, or passes that is."""
+        return any(
+            target.unexpected_passes(self.known)
+            or any(not result.known for result in target.rules(*FAILURES))
+            for target in self.targets.values()
+        )
+
+
+@dataclass
 class TargetReport:
     """What is known of one target."""
 
     name: str
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """What kept rules from running, or was left behind: each a line for people."""
     _parts: dict[str, dict[int, Result]] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
-        """Take in a result. The worst of several counts: a rerun cannot mend a failure."""
+        """Take in a result. The worst of several counts: a rerun cannot undo a failure."""
         parts = self._parts.setdefault(result.rule, {})
         parts[result.part] = _worst([result, parts.get(result.part, result)])
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be said of the target so far."""
+        if self.rules(*FAILURES):
+            return Verdict.NOT_CONFORMANT
+        if self.problems or self.rules(Outcome.NOT_RUN):
+            return Verdict.INCOMPLETE
+        return Verdict.CONFORMANT if self.is_complete else Verdict.PARTIAL
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every rule of the catalogue has a result."""
+        return len(self.results) == len(catalogue())
 
     @property
     def results(self) -> dict[str, Result]:
@@ -78,71 +112,29 @@ class TargetReport:
         found = (results.get(rule_id) for rule_id in catalogue())
         return [result for result in found if result and result.outcome in outcomes]
 
-    @property
-    def verdict(self) -> Verdict:
-        if self.rules(Outcome.FAILED, Outcome.BLOCKED):
-            return Verdict.NOT_CONFORMANT
-        if self.troubles or self.rules(Outcome.NOT_RUN):
-            return Verdict.INCOMPLETE
-        if len(self.results) < len(catalogue()):
-            return Verdict.PARTIAL
-        return Verdict.CONFORMANT
+    def reasons(self, outcome: Outcome) -> Counter[str]:
+        """How many rules have this outcome for which reason."""
+        return Counter(result.reason for result in self.rules(outcome))
+
+    def unexpected_passes(self, known: KnownFailures) -> list[str]:
+        """The rules that pass though they are listed as known failures."""
+        passed = self.rules(Outcome.PASSED)
+        return [result.rule for result in passed if known.reason(self.name, result.rule)]
 
     @property
     def calls(self) -> Counter[str]:
-        """The operations that each rule took, those of other processes left out."""
+        """The operations that each rule took, not counting those of child processes."""
         found = Counter[str]()
         for rule_id, parts in self._parts.items():
             found[rule_id] += sum(result.calls for result in parts.values())
         return +found
 
     @property
-    def ran(self) -> bool:
+    def has_run(self) -> bool:
         """Whether any rule was really checked."""
         outcomes = {r.outcome for parts in self._parts.values() for r in parts.values()}
-        return bool(outcomes & {Outcome.PASSED, Outcome.FAILED, Outcome.BLOCKED})
-
-    def outlived(self, known: KnownFailures) -> list[str]:
-        """The rules that pass though they are listed as known failures."""
-        passed = self.rules(Outcome.PASSED)
-        return [result.rule for result in passed if known.reason(self.name, result.rule)]
-
-    def reasons(self, outcome: Outcome) -> Counter[str]:
-        """How many rules have this outcome for which reason."""
-        return Counter(result.reason for result in self.rules(outcome))
+        return bool(outcomes & {Outcome.PASSED, *FAILURES})
 
 
 def _worst(results: list[Result]) -> Result:
     return max(results, key=lambda result: _SEVERITY.index(result.outcome))
-
-
-@dataclass
-class RunReport:
-    """What is known of a whole run."""
-
-    targets: dict[str, TargetReport]
-    known: KnownFailures = field(default_factory=KnownFailures)
-
-    def add(self, result: Result) -> None:
-        self.targets[result.target].add(result)
-
-    def exit_code(self, pytests_own: int) -> int:
-        """The exit code of the run, given the one that pytest came to by itself."""
-        if self._fails and pytests_own in _ENDED_BY_TESTS:
-            return pytest.ExitCode.TESTS_FAILED
-        if pytests_own not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-            return pytests_own
-        if any(report.verdict is Verdict.INCOMPLETE for report in self.targets.values()):
-            return pytest.ExitCode.TESTS_FAILED
-        if not any(report.ran for report in self.targets.values()):
-            return pytest.ExitCode.NO_TESTS_COLLECTED
-        return pytests_own
-
-    @property
-    def _fails(self) -> bool:
-        """Whether a rule fails that is not known to, or passes that is."""
-        return any(
-            report.outlived(self.known)
-            or any(not r.known for r in report.rules(Outcome.FAILED, Outcome.BLOCKED))
-            for report in self.targets.values()
-        )

@@ -1,11 +1,11 @@
-"""The targets of the backends that pmcp_storage ships."""
+"""The target of DynamoDbBackend."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
@@ -13,9 +13,6 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget
-from pmcp_conformance.targets.memory import MemoryTarget
-from pmcp_conformance.targets.redis import RedisTarget
-from pmcp_conformance.targets.sqlite import SqliteTarget
 from pmcp_storage import BackendError, StorageBackend
 
 
@@ -24,7 +21,7 @@ class DynamoDbTarget(BackendTarget):
 
     Works on the table that PMCP_CONFORMANCE_TABLE names. Without it, an engine on a loopback
     address gets a table of this run's own, and anything else is left alone: nobody pays, or
-    writes into production, by accident. `named` says that the command line asked for it.
+    writes into production, by accident.
     """
 
     name = "dynamodb"
@@ -40,8 +37,7 @@ class DynamoDbTarget(BackendTarget):
     }
     """The settings (`botocore.config.Config`) of the clients that `open_at` makes."""
 
-    def __init__(self, *, named: bool = False) -> None:
-        self._named = named
+    def __init__(self) -> None:
         self._table = os.environ.get("PMCP_CONFORMANCE_TABLE", "")
         self._made = False
 
@@ -58,7 +54,7 @@ class DynamoDbTarget(BackendTarget):
             return str(error)
         if is_loopback(endpoint):
             return None
-        if self._named and self._table:
+        if self.named and self._table:
             return None
         return (
             f"{endpoint} is no loopback address: to run against it, say --pmcp-backend dynamodb "
@@ -98,10 +94,10 @@ class DynamoDbTarget(BackendTarget):
         values = {"version": {"N": str(version)}, "data": {"S": data}}
         self._client.put_item(TableName=self._table, Item={**item_key(owner_id, task_id), **values})
 
-    def offers(self, door: str) -> bool:
-        if door in ("address", "open_at"):
+    def offers(self, back_door: str) -> bool:
+        if back_door in ("address", "open_at"):
             return self.unavailable() is None and self._is_plain_loopback()
-        return super().offers(door)
+        return super().offers(back_door)
 
     def _is_plain_loopback(self) -> bool:
         """Whether the fault proxy can stand before the endpoint, which speaks no TLS."""
@@ -163,12 +159,3 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-SHIPPED: dict[str, Callable[[], BackendTarget]] = {
-    "memory": MemoryTarget,
-    "sqlite": SqliteTarget,
-    "redis": RedisTarget,
-    "dynamodb": lambda: DynamoDbTarget(named=True),
-}
-"""The targets that `--pmcp-backend` knows by name."""

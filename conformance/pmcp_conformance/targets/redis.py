@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class RedisTarget(BackendTarget):
     """The Redis or Valkey server at REDIS_URL, under a prefix of the run's own.
 
-    Durable only as far as the server is: `RedisBackend.verify` says whether it keeps what it
-    acknowledges, and a server that does not makes the target unavailable.
+    Durable only as far as the server is: `RedisBackend.inspect` says whether it keeps what it
+    acknowledges, and a server that does not makes the target unavailable. One that does not show
+    its settings is taken at its word.
     """
 
     name = "redis"
@@ -41,10 +42,10 @@ class RedisTarget(BackendTarget):
             return "REDIS_URL names no server: set it, for example to redis://127.0.0.1:6379/0"
         try:
             with self.open() as handle:
-                handle.verify()
+                wrong = handle.inspect().wrong
         except (StorageError, ValueError) as error:
             return str(error)
-        return None
+        return "; ".join(wrong) or None
 
     def open(self) -> RedisBackend:
         return self._open(self._url)
@@ -75,10 +76,10 @@ class RedisTarget(BackendTarget):
             self._client.zadd(ids, {task_id: 0})
             self._client.zadd(expiry, {task_id: float("inf")})
 
-    def offers(self, door: str) -> bool:
+    def offers(self, back_door: str) -> bool:
         # The fault proxy knows plain TCP only.
         plain = urlsplit(self._url).scheme == "redis"
-        return super().offers(door) and (plain or door not in ("address", "open_at"))
+        return super().offers(back_door) and (plain or back_door not in ("address", "open_at"))
 
     def address(self) -> tuple[str, int]:
         url = urlsplit(self._url)

@@ -46,8 +46,8 @@ class ZeroMeansAbsent(Unchecked):
 
 
 class MinusOneIsAConflict(Unchecked):
-    """breaks CAS-10: a negative version is an ordinary conflict, which a caller then retries for
-    ever.
+    """breaks CAS-10: a negative version is an ordinary conflict, which a caller then retries
+    forever.
     """
 
     def below_one(self, record: TaskRecord, expected_version: int) -> int:

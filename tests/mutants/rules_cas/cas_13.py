@@ -12,8 +12,8 @@ from pmcp_storage import (
 
 
 class LatestVersionAsText(Seamed):
-    """breaks CAS-13: put takes the greatest version as text, so 10 is followed by 10 for ever, as
-    MAX over a text column and string sort keys do.
+    """breaks CAS-13: put takes the greatest version as text, so 10 is followed by 10 forever, as
+    with MAX over a text column and with string sort keys.
     """
 
     def _put(self, record: TaskRecord) -> int:

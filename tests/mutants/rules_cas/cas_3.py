@@ -13,8 +13,8 @@ from pmcp_storage import (
 
 
 class AcceptsLaterVersions(Seamed):
-    """breaks CAS-3: any version from the stored one on is accepted: <= in place of =, which last
-    write wins schemes use.
+    """breaks CAS-3: any version from the stored one on is accepted: <= in place of =, as in
+    last-write-wins schemes.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:

@@ -24,11 +24,8 @@ from pmcp_storage import (
     TaskRecord,
 )
 from support.postgres_sessions import Session
-from support.tcp_store import (
-    Message,
-    TcpServer,
-    TcpTarget,
-)
+from support.tcp_server import Message, TcpServer
+from support.tcp_store import TcpTarget
 
 
 class ChecksThenSwaps(HalfLocked):
@@ -81,7 +78,7 @@ class SwappersBackOff(Intending):
 
 
 class HastyServer(TcpServer):
-    """A server whose requests meet each other: whoever waits for the disk lets others go on."""
+    """A server that interleaves requests: one that waits for the disk lets others go on."""
 
     def answer(self, request: Message) -> Message:
         answer: Message = getattr(self, f"do_{request.pop('do')}")(**request)
@@ -98,7 +95,7 @@ class HastyServer(TcpServer):
 
 
 class ServerLooksThenWrites(TcpTarget):
-    """breaks CON-1: the server itself compares, and writes some time later, as simulators of cloud
+    """breaks CON-1: the server itself compares and writes in two steps, as some simulators of cloud
     services do.
     """
 

@@ -36,8 +36,8 @@ class ThreadsLockStorage(FileStorage):
 
 
 class ThreadsLock(FileTarget):
-    """breaks CON-10: the files are guarded by a threading.Lock, which keeps threads apart and
-    processes not.
+    """breaks CON-10: the files are guarded by a threading.Lock, which excludes threads but not
+    processes.
     """
 
     storage = ThreadsLockStorage
@@ -109,8 +109,8 @@ class ReadsTheCache(InMemoryBackend):
 
 
 class ReadCacheOfTheProcess(FileTarget):
-    """breaks CON-10: what has been read is kept until a handle of the same process writes the key,
-    and what another process writes drops nothing.
+    """breaks CON-10: what has been read is cached until a handle of the same process writes the
+    key; a write by another process invalidates nothing.
     """
 
     storage = ReadCacheStorage
@@ -141,8 +141,8 @@ class OnceAbsentStorage(FileStorage):
 
 
 class ProcessRemembersWhatIsAbsent(FileTarget):
-    """breaks CON-10: a process that has found a key absent does not look again, as a cache of
-    failed look-ups does.
+    """breaks CON-10: a process that has found a key absent does not look again, as with a negative
+    cache.
     """
 
     storage = OnceAbsentStorage

@@ -20,8 +20,8 @@ from pmcp_storage import (
 
 
 class LosersWaitTheirTurn(Seamed):
-    """breaks CON-12: whoever was refused is refused a hundred times more, as a circuit breaker does
-    that takes conflicts for faults.
+    """breaks CON-12: a thread that was refused is refused a hundred times more, as by a circuit
+    breaker that takes conflicts for failures.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
@@ -54,7 +54,7 @@ class Forgetful(InMemoryBackend):
 
 class RefusalsKeepTheLock(MutantTarget):
     """breaks CON-12: a lock without `with` or `finally`: a refused write leaves it taken, and the
-    next one waits for ever.
+    next one waits forever.
     """
 
     backend = Forgetful
@@ -106,7 +106,7 @@ class Reentrant(InMemoryBackend):
 
 class AbsenceKeepsTheLock(MutantTarget):
     """breaks CON-12: put_if_version of an absent key returns early and leaves an RLock taken, which
-    its own thread does not notice, and all others wait for it for ever.
+    its own thread does not notice, and for which all others wait forever.
     """
 
     backend = Reentrant

@@ -32,8 +32,8 @@ class RetriesRefusedSwaps(Seamed):
 
 
 class RepeatsWhenItHasToWait(Seamed):
-    """breaks CON-2: a write that had to wait for the lock is carried out twice, as a client does
-    that times out and sends again what had been applied.
+    """breaks CON-2: a write that had to wait for the lock is carried out twice, as by a client that
+    times out and resends what was applied.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:

@@ -23,8 +23,8 @@ class PutReadsThenWrites(HalfLocked):
 
 
 class PutCountsInOneLine(Seamed):
-    """breaks CON-3: put counts a stored version on in one line and without the lock, as if a line
-    of Python were one step.
+    """breaks CON-3: put increments the stored version in one line and without the lock, as if a
+    line of Python were atomic.
     """
 
     def _put(self, record: TaskRecord) -> int:
@@ -36,8 +36,8 @@ class PutCountsInOneLine(Seamed):
 
 
 class PutTellsTheLatestVersion(Seamed):
-    """breaks CON-3: put writes in one step and reads the version that it returns in another, when
-    it can be somebody else's.
+    """breaks CON-3: put writes in one step and reads the version that it returns in another, by
+    when it can be another write's.
     """
 
     def _put(self, record: TaskRecord) -> int:

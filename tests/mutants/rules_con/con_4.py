@@ -17,7 +17,7 @@ from pmcp_storage import (
 
 
 class CreateLooksThenWrites(HalfLocked):
-    """breaks CON-4: create looks whether the key is absent and writes in a second step."""
+    """breaks CON-4: create checks that the key is absent and writes in a second step."""
 
     def _create(self, record: TaskRecord) -> int:
         if self.version(key_of(record)):
@@ -62,8 +62,8 @@ class LockedByOwner(HalfLocked):
 
 
 class LockIsMadeTwice(LockedByOwner):
-    """breaks CON-4: the lock of a new owner is made by whoever looks and finds none; two threads
-    that look at the same time make two, and each holds its own.
+    """breaks CON-4: the lock of a new owner is created by the first thread that finds none; two
+    threads that look at the same time create two, and each holds its own.
     """
 
     def lock_of(self, owner_id: str) -> threading.Lock:
@@ -73,8 +73,8 @@ class LockIsMadeTwice(LockedByOwner):
 
 
 class LockGoesWithTheRecord(LockedByOwner):
-    """breaks CON-4: deleting an owner's last record drops the owner's lock, so that locks do not
-    pile up, while others wait for it; whoever comes next makes another one.
+    """breaks CON-4: deleting an owner's last record also drops the owner's lock, so that locks do
+    not pile up, while others wait for it; the next thread creates another one.
     """
 
     def _delete(self, owner_id: str, task_id: str) -> bool:

@@ -7,7 +7,7 @@ from mutants.rules_con.support import HalfLocked
 
 
 class DeleteLooksThenRemoves(HalfLocked):
-    """breaks CON-5: delete answers by a look that it takes before it removes."""
+    """breaks CON-5: delete returns what a look-up found before it removed the record."""
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         found = self.version((owner_id, task_id)) > 0
@@ -16,8 +16,8 @@ class DeleteLooksThenRemoves(HalfLocked):
 
 
 class DeleteAsksTheConnection(HalfLocked):
-    """breaks CON-5: the number of rows deleted is asked of the connection afterwards, which tells
-    it of whichever thread's statement was the last.
+    """breaks CON-5: the number of deleted rows is read from the connection afterwards, which has
+    that of the last statement of any thread.
     """
 
     def _delete(self, owner_id: str, task_id: str) -> bool:

@@ -25,7 +25,7 @@ class ListingReadsInTwoSteps(VersionsLookedUpLater):
 
 class WritesInTwoSteps(HalfLocked):
     """breaks CON-7: the record is stored first and its version after it, as two keys of a store
-    without transactions are; a lock keeps writers apart, but no readers.
+    without transactions are; a lock excludes writers, but not readers.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:

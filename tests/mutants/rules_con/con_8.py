@@ -80,8 +80,8 @@ class RefusalsLookAgain(InMemoryBackend):
 
 
 class CacheFilledLate(Seamed):
-    """breaks CON-8: a cache that all share and that every write clears; a reader that had read
-    before the write fills it after the write, with what is outdated for ever.
+    """breaks CON-8: a shared cache that every write clears: a reader that had read before the write
+    fills it after the write, with a stale record that stays there.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
@@ -144,8 +144,8 @@ class ReadsWithoutTheLock(InMemoryBackend):
 
 
 class ReadersMeetAnEmptyFile(FileTarget):
-    """breaks CON-8: a file is truncated and then written by a function of a library, and a reader
-    without a lock that comes in between finds no record.
+    """breaks CON-8: a library function truncates a file and then writes it, and a reader without a
+    lock finds no record in between.
     """
 
     storage = EmptyIsAbsentStorage

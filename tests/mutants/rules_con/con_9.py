@@ -74,8 +74,8 @@ class RemembersWhatIsAbsent(InMemoryBackend):
 
 
 class ListsThroughACache(InMemoryBackend):
-    """breaks CON-9: a handle keeps the ids of a listing until it creates or deletes by itself;
-    the records it reads afresh.
+    """breaks CON-9: a handle caches the ids of a listing until it creates or deletes something
+    itself; the records are read afresh.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
@@ -103,7 +103,7 @@ class ListsThroughACache(InMemoryBackend):
 
 
 class CountsItsOwnWrites(InMemoryBackend):
-    """breaks CON-9: a handle counts once and then goes by its own creates and deletes."""
+    """breaks CON-9: a handle counts once and then only follows its own creates and deletes."""
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
         super().__init__(storage)

@@ -22,8 +22,8 @@ class CreateReturnsRowId(InMemoryBackend):
 
 
 class VersionsFromZero(InMemoryBackend):
-    """breaks CRE-1: a created record stands at version 0 although create returns 1, as where a
-    column's default is 0 and the code assumes 1.
+    """breaks CRE-1: a created record is at version 0 although create returns 1: the column's
+    default is 0 and the code assumes 1.
     """
 
     def _create(self, record: TaskRecord) -> int:

@@ -52,8 +52,8 @@ class CreateCountsRefusals(Seamed):
 
 
 class CreateIsIdempotent(Seamed):
-    """breaks CRE-2: creating an equal record again reports success, as layers do that take it for
-    a retry of their own; two callers then both believe that they created it.
+    """breaks CRE-2: creating an equal record again reports success, as layers do that take the
+    call for a retry of their own; two callers then both believe that they created it.
     """
 
     def _create(self, record: TaskRecord) -> int:

@@ -16,8 +16,8 @@ from pmcp_storage.backends.memory import Key, Row
 
 
 class DeletedVersionsGoOn(MemoryStorage):
-    """breaks CRE-3: a record created after a delete goes on where the deleted one ended, as with
-    tombstones that keep the row.
+    """breaks CRE-3: a record created after a delete continues from the version of the deleted
+    one, as with tombstones that keep the row.
     """
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class ExpiryOutlivesADelete(MemoryStorage):
 
 
 class VariablesOutliveADelete(Altering):
-    """breaks CRE-3: an object re-created without variables has those of the deleted one, as in a
-    hash of which only the fields at hand are set and delete removes the others.
+    """breaks CRE-3: a record created again without variables has those of the deleted one, as in
+    a hash of which only the given fields are set and delete removes the others.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:

@@ -14,7 +14,9 @@ from pmcp_storage.backends.memory import Key
 
 
 class DeleteAlwaysSaysTrue(InMemoryBackend):
-    """breaks DEL-2: deleting an absent key returns True, as DeleteItem does that never tells."""
+    """breaks DEL-2: deleting an absent key returns True, as DeleteItem does not say what it
+    found.
+    """
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         super()._delete(owner_id, task_id)

@@ -25,28 +25,30 @@ class DeleteMore(MemoryStorage):
 
 
 class DeleteByPrefix(DeleteMore):
-    """breaks DEL-3: all ids that begin alike go along, as with SCAN key* and folders of files."""
+    """breaks DEL-3: all ids that begin alike are deleted as well, as with SCAN key* and folders
+    of files.
+    """
 
     def along(self, key: Key, other: Key) -> bool:
         return other[0] == key[0] and other[1].startswith(key[1])
 
 
 class DeleteBySubstring(DeleteMore):
-    """breaks DEL-3: ids that contain the deleted one go along, as with LIKE '%id%'."""
+    """breaks DEL-3: ids that contain the deleted one are deleted as well, as with LIKE '%id%'."""
 
     def along(self, key: Key, other: Key) -> bool:
         return other[0] == key[0] and key[1] in other[1]
 
 
 class DeleteForEveryOwner(DeleteMore):
-    """breaks DEL-3: the task goes for every owner: the owner is missing from the WHERE."""
+    """breaks DEL-3: the task is deleted for every owner: the owner is missing from the WHERE."""
 
     def along(self, key: Key, other: Key) -> bool:
         return other[1] == key[1]
 
 
 class DeleteByOwnerPrefix(DeleteMore):
-    """breaks DEL-3: the same task of owners that begin alike goes along."""
+    """breaks DEL-3: the same task of owners whose ids begin alike is deleted as well."""
 
     def along(self, key: Key, other: Key) -> bool:
         return other[1] == key[1] and other[0].startswith(key[0])

@@ -61,7 +61,7 @@ class EmptiedOwnerIsNotListed(MemoryStorage):
 
 
 class EmptiedOwnerIsLocked(EmptyOwnerFails):
-    """breaks DEL-4: an emptied owner cannot create any more, as where it is marked as deleted."""
+    """breaks DEL-4: an emptied owner can no longer create, as where it is marked as deleted."""
 
     def _create(self, record: TaskRecord) -> int:
         if record.owner_id in self._emptied:

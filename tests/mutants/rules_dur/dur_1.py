@@ -42,7 +42,9 @@ class NotesDeletes(FileStorage):
 
 
 class DeletesAreForgotten(DurableTarget):
-    """breaks DUR-1: a delete is noted in memory only, and what was deleted is back afterwards."""
+    """breaks DUR-1: a delete is noted in memory only, and what was deleted is back after
+    reopening.
+    """
 
     storage = NotesDeletes
 

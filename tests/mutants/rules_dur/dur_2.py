@@ -54,8 +54,8 @@ class LogStaysUnflushed(DurableTarget):
 
 
 class CommitForgotten(DurableTarget):
-    """breaks DUR-2: a handle's writes are one transaction that nobody commits: the handle itself
-    sees them, and after a kill nobody does.
+    """breaks DUR-2: a handle's writes are one transaction that is never committed: the handle
+    itself sees them, and after a kill they are gone.
     """
 
     storage = Buffered

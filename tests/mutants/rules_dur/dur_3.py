@@ -28,7 +28,7 @@ class CountsFromItsOpening(InMemoryBackend):
 
 
 class VersionsBeginAnew(DurableTarget):
-    """breaks DUR-3: put goes by a counter in memory, which begins at 1 with each opening."""
+    """breaks DUR-3: put counts versions in memory, from 1 on with each opening."""
 
     backend = CountsFromItsOpening
 

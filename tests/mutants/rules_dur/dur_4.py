@@ -48,7 +48,7 @@ class LockedByAFile(FileStorage):
 
 
 class LockFileStays(DurableTarget):
-    """breaks DUR-4: the lock is a file that whoever was killed leaves behind."""
+    """breaks DUR-4: the lock is a file, which a killed process leaves behind."""
 
     storage = LockedByAFile
 
@@ -60,7 +60,7 @@ class LockedForEver(LockedByAFile):
 
 
 class WaitsForTheDead(DurableTarget):
-    """breaks DUR-4: the next process waits for ever for the lock of one that was killed."""
+    """breaks DUR-4: the next process waits forever for the lock of one that was killed."""
 
     storage = LockedForEver
     answer_within = 0.2

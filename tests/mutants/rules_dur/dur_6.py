@@ -50,7 +50,7 @@ class SchemaHalfMade(MadeOnce):
 
 
 class SecondOpenerIsTooEarly(DurableTarget):
-    """breaks DUR-6: the schema is created in two steps, and a process that comes in between finds
+    """breaks DUR-6: the schema is created in two steps, and a process that opens in between finds
     half of it.
     """
 

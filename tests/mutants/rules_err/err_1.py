@@ -13,10 +13,8 @@ from pmcp_storage import (
     NotFoundError,
     TaskRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 
 class LibraryErrorEscapes(MissingTarget):
@@ -25,10 +23,10 @@ class LibraryErrorEscapes(MissingTarget):
     """
 
     class missing(Missing):  # noqa: N801
-        def fault(self, operation: str) -> Any:
+        def fail(self, operation: str) -> Any:
             if operation == "delete":
                 raise sqlite3.OperationalError("no such table: tasks")
-            return super().fault(operation)
+            return super().fail(operation)
 
 
 class CleanupErrorEscapes(MissingTarget):
@@ -37,21 +35,21 @@ class CleanupErrorEscapes(MissingTarget):
     """
 
     class missing(Missing):  # noqa: N801
-        def fault(self, operation: str) -> Any:
+        def fail(self, operation: str) -> Any:
             if operation == "cleanup_expired":
                 raise sqlite3.OperationalError("no such table: tasks")
-            return super().fault(operation)
+            return super().fail(operation)
 
 
 class CauseIsHidden(MissingTarget):
     """breaks ERR-1: the library's error is cut off with `from None`, and with it all that would
-    tell what happened.
+    explain what happened.
     """
 
     class missing(Missing):  # noqa: N801
-        def fault(self, operation: str) -> Any:
+        def fail(self, operation: str) -> Any:
             try:
-                return super().fault(operation)
+                return super().fail(operation)
             except BackendError:
                 raise BackendError("the table tasks is missing: create it first") from None
 
@@ -68,7 +66,7 @@ class KeyErrorEscapes(InMemoryBackend):
 
 class CauseIsForgotten(TcpBackend):
     """breaks ERR-1: the error of a read is raised after the loop over its attempts, when none is
-    being handled any more: it has neither a cause nor a context.
+    being handled any longer: it has neither a cause nor a context.
     """
 
     def read(self, **request: Any) -> Message:

@@ -15,7 +15,7 @@ from pmcp_storage import (
 
 
 class CorruptIsLeftOut(InMemoryBackend):
-    """breaks ERR-3: a listing leaves rows out that it cannot read: `except: continue`."""
+    """breaks ERR-3: a listing leaves out rows that it cannot read: `except: continue`."""
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None
@@ -33,7 +33,7 @@ class CorruptIsLeftOut(InMemoryBackend):
 
 
 class CorruptIsNameless(InMemoryBackend):
-    """breaks ERR-3: the listing's error does not say which row: nobody can mend it."""
+    """breaks ERR-3: the listing's error does not say which row: nobody can repair it."""
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None
@@ -45,7 +45,7 @@ class CorruptIsNameless(InMemoryBackend):
 
 
 class CorruptCannotBeDeleted(Seamed):
-    """breaks ERR-3: delete reads the row first and fails on it, so it stays for ever."""
+    """breaks ERR-3: delete reads the row first and fails on it, so the row stays forever."""
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         if self.row((owner_id, task_id)) is not None:

@@ -16,13 +16,13 @@ class MissingIsEmpty(MissingTarget):
     """breaks ERR-4: a listing on a missing table is empty: the error counts as no rows."""
 
     class missing(Missing):  # noqa: N801
-        def fault(self, operation: str) -> Any:
-            return [] if operation == "list_by_owner" else super().fault(operation)
+        def fail(self, operation: str) -> Any:
+            return [] if operation == "list_by_owner" else super().fail(operation)
 
 
 class MissingIsMade(MissingTarget):
-    """breaks ERR-4: a missing storage is made on the fly, so a typing error in its name loses all
-    tasks without a word.
+    """breaks ERR-4: missing storage is created on the fly, so a typo in its name silently loses
+    all tasks.
     """
 
     def open_misconfigured(self) -> StorageBackend:
@@ -33,8 +33,8 @@ class MissingIsACode(MissingTarget):
     """breaks ERR-4: the message is the storage's code and names nothing."""
 
     class missing(Missing):  # noqa: N801
-        def fault(self, operation: str) -> Any:
+        def fail(self, operation: str) -> Any:
             try:
-                return super().fault(operation)
+                return super().fail(operation)
             except BackendError as error:
                 raise BackendError("error 1146") from error

@@ -19,10 +19,8 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 _log = logging.getLogger(__name__)
 
@@ -102,8 +100,8 @@ class TypeErrorShowsTheValue(InMemoryBackend):
 
 
 class HalfAnswersAreShown(TcpBackend):
-    """breaks ERR-5: the error of an answer that was cut shows what has come of it, and that is half
-    a record.
+    """breaks ERR-5: the error of an answer that was cut shows what arrived, which is half a
+    record.
     """
 
     def line(self, connection: socket.socket) -> bytes:

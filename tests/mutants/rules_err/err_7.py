@@ -26,7 +26,7 @@ class CloseEndsTheStorage(InMemoryBackend):
 
 
 class CountsAfterClosing(InMemoryBackend):
-    """breaks ERR-7: count_by_owner works on a closed handle, by opening a connection anew."""
+    """breaks ERR-7: count_by_owner works on a closed handle, by opening a new connection."""
 
     def count_by_owner(self, owner_id: str, **options: Any) -> int:
         closed, self._closed = self._closed, False

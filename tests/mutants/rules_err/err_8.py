@@ -28,7 +28,7 @@ class DetailedConflictError(ConcurrentModificationError):
 
 class ConflictCannotBePickled(InMemoryBackend):
     """breaks ERR-8: a conflict has a constructor of its own, which pickle calls with the wrong
-    arguments: it dies on the way out of a worker process.
+    arguments: it is lost on its way out of a child process.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
@@ -40,7 +40,7 @@ class ConflictCannotBePickled(InMemoryBackend):
 
 class NotFoundForgetsItsIds(InMemoryBackend):
     """breaks ERR-8: the args of NotFoundError were emptied to shorten its text, and without them
-    pickle and copy cannot make it again.
+    pickle and copy cannot rebuild it.
     """
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:

@@ -14,14 +14,14 @@ from pmcp_storage.backend import _check_record
 
 
 class IdsAreMadeText(InMemoryBackend):
-    """breaks ERR-9: get takes any id and makes text of it: str(None) is the task "None"."""
+    """breaks ERR-9: get converts any id to text: str(None) is the task "None"."""
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
         return super().get(str(owner_id), str(task_id))
 
 
 class BytesAreDecoded(InMemoryBackend):
-    """breaks ERR-9: delete takes bytes for text, as drivers that hand out bytes invite to."""
+    """breaks ERR-9: delete accepts bytes as text, for drivers that return bytes."""
 
     def delete(self, owner_id: str, task_id: str) -> bool:
         return super().delete(owner_id, task_id.decode() if isinstance(task_id, bytes) else task_id)
@@ -46,8 +46,8 @@ class EmptyOwnerListsNothing(InMemoryBackend):
 
 
 class IteratorChecksLate(InMemoryBackend):
-    """breaks ERR-9: iter_by_owner, a generator, looks at its argument with the first record
-    only.
+    """breaks ERR-9: iter_by_owner, a generator, checks its argument only when the first record
+    is asked for.
     """
 
     def iter_by_owner(self, owner_id: str) -> Any:

@@ -18,9 +18,9 @@ from pmcp_storage import (
 
 
 class Missing(InMemoryBackend):
-    """A correct backend whose table is missing: every operation fails, as `fault` has it."""
+    """A correct backend whose table is missing: every operation fails, by `fail`."""
 
-    def fault(self, operation: str) -> Any:
+    def fail(self, operation: str) -> Any:
         try:
             raise sqlite3.OperationalError("no such table: tasks")
         except sqlite3.Error as error:
@@ -29,28 +29,28 @@ class Missing(InMemoryBackend):
             ) from error
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        found: VersionedRecord = self.fault("get")
+        found: VersionedRecord = self.fail("get")
         return found
 
     def _create(self, record: TaskRecord) -> int:
-        return int(self.fault("create"))
+        return int(self.fail("create"))
 
     def _put(self, record: TaskRecord) -> int:
-        return int(self.fault("put"))
+        return int(self.fail("put"))
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        return int(self.fault("put_if_version"))
+        return int(self.fail("put_if_version"))
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
-        return bool(self.fault("delete"))
+        return bool(self.fail("delete"))
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None
     ) -> list[VersionedRecord]:
-        return list(self.fault("list_by_owner"))
+        return list(self.fail("list_by_owner"))
 
     def _cleanup_expired(self) -> int:
-        return int(self.fault("cleanup_expired"))
+        return int(self.fail("cleanup_expired"))
 
 
 class MissingTarget(MutantTarget):

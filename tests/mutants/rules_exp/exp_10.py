@@ -43,8 +43,8 @@ class CleanupChecksThenDeletes(Seamed):
 
 
 class CleanupMeetsNewOwners(Seamed):
-    """breaks EXP-10: cleanup goes from owner to owner through the dict that holds them, and fails
-    with a RuntimeError when a new owner comes meanwhile.
+    """breaks EXP-10: cleanup goes from owner to owner through the dict that holds them, and
+    fails with a RuntimeError when a new owner appears meanwhile.
     """
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:

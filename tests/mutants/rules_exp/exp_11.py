@@ -15,7 +15,7 @@ from pmcp_storage import (
 
 
 class CreateOnExpiredGoesOn(Seamed):
-    """breaks EXP-11: creating over an expired record works, but goes on from its version."""
+    """breaks EXP-11: creating over an expired record works, but continues from its version."""
 
     def _create(self, record: TaskRecord) -> int:
         return self._put(record) if self.expired(key_of(record)) else super()._create(record)

@@ -18,7 +18,7 @@ class CleanupWithGrace(Cleaning):
 
 
 class CleanupOfOneOwner(Cleaning):
-    """breaks EXP-3: cleanup ends after the first owner, as a loop that returns within does."""
+    """breaks EXP-3: cleanup ends after the first owner, as with a return inside the loop."""
 
     def due(self, now: datetime) -> Iterable[Key]:
         due = list(super().due(now))

@@ -40,7 +40,7 @@ class CleanupOfWholeOwners(Cleaning):
 
 class CleanupByVersion(MemoryStorage):
     """breaks EXP-5: the index of expiries holds keys and versions, and a delete leaves its entry
-    there: a record created anew at that version is removed for the expiry of the former one.
+    there: a record created again at that version is removed for the expiry of the former one.
     """
 
     def __init__(self) -> None:

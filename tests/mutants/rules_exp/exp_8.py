@@ -39,7 +39,7 @@ class ListingHidesTheExpired(Seamed):
 
 
 class CountHidesTheExpired(Seamed):
-    """breaks EXP-8: only the count leaves out the expired, without having been told to."""
+    """breaks EXP-8: only the count leaves out the expired, without being asked to."""
 
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None

@@ -6,14 +6,9 @@ import socket
 import time
 from typing import Any
 
-from pmcp_storage import (
-    BackendError,
-)
-from support.tcp_store import (
-    Message,
-    RefusedError,
-    TcpBackend,
-)
+from pmcp_storage import BackendError
+from support.tcp_server import Message
+from support.tcp_store import RefusedError, TcpBackend
 
 
 class LibraryErrorsEscape(TcpBackend):
@@ -24,7 +19,7 @@ class LibraryErrorsEscape(TcpBackend):
 
 
 class WaitsForTheServer(TcpBackend):
-    """breaks FLT-1: a client that reconnects until it works, far longer than its author says."""
+    """breaks FLT-1: a client that reconnects until it works, longer than answer_within allows."""
 
     def connection(self) -> socket.socket:
         deadline = time.monotonic() + 1.5
@@ -38,8 +33,8 @@ class WaitsForTheServer(TcpBackend):
 
 
 class NothingToCleanUp(TcpBackend):
-    """breaks FLT-1: a cleanup that cannot reach the store says that it has removed nothing: it runs
-    from a timer, and nobody is to be woken by it.
+    """breaks FLT-1: a cleanup that cannot reach the store reports that it has removed nothing: it
+    runs from a timer, and is not to wake anybody.
     """
 
     def _cleanup_expired(self) -> int:

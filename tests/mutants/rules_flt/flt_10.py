@@ -16,10 +16,8 @@ from pmcp_storage import (
     NotFoundError,
     VersionedRecord,
 )
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 
 class StalledError(TimeoutError):
@@ -27,8 +25,8 @@ class StalledError(TimeoutError):
 
 
 class StalledListingsEnd(TcpBackend):
-    """breaks FLT-10: a listing whose answer stops in the middle is as long as what has come: the
-    time limit of a cursor ends it as its end does.
+    """breaks FLT-10: a listing whose answer stops in the middle ends with what has arrived, because
+    the time limit of a cursor is taken for its end.
     """
 
     def line(self, connection: socket.socket) -> bytes:
@@ -54,8 +52,8 @@ class StalledListingsEnd(TcpBackend):
 
 
 class CountOfTheLiveIsZero(TcpBackend):
-    """breaks FLT-10: the count of an owner's live records, which a quota goes by, is 0 when the
-    store fails, so that nobody is refused for its sake.
+    """breaks FLT-10: the count of an owner's live records, against which a quota is checked, is 0
+    when the store fails, so that an outage refuses nobody.
     """
 
     def _count_by_owner(
@@ -107,8 +105,8 @@ class ErrorsEndTheListing(TcpBackend):
 
 
 class TakesTheLateAnswer(TcpBackend):
-    """breaks FLT-10: what timed out is asked again on the same connection. Its first answer, late,
-    is taken for the second, and the second for that of the next request.
+    """breaks FLT-10: a request that timed out is repeated on the same connection. Its late first
+    answer is taken for the second, and the second for the answer to the next request.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -138,7 +136,7 @@ class TakesTheLateAnswer(TcpBackend):
 
 
 class AnswersFromAMirror(TcpBackend):
-    """breaks FLT-10: a record that was read before is shown again while the store is away."""
+    """breaks FLT-10: a record read before is served from a cache while the store is away."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(host, port)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pmcp_storage import (
-    BackendError,
-    StorageError,
-)
-from support.tcp_store import (
-    Message,
-    Reply,
-    TcpBackend,
-)
+from pmcp_storage import BackendError, StorageError
+from support.tcp_server import Message
+from support.tcp_store import Reply, TcpBackend
 
 
 class HasNoTimeout(TcpBackend):
-    """breaks FLT-11: a socket without a timeout waits for an answer for ever."""
+    """breaks FLT-11: a socket without a timeout waits forever for an answer."""
 
     timeout = None
 
@@ -30,7 +24,7 @@ class TimeoutsEscape(TcpBackend):
 
 
 class TimeoutsAreFailures(TcpBackend):
-    """breaks FLT-11: what was not answered in time counts as not done, as a cancelled call does."""
+    """breaks FLT-11: a write not answered in time counts as not applied, like a cancelled call."""
 
     def failure(self, error: Exception) -> StorageError:
         if isinstance(error, TimeoutError):

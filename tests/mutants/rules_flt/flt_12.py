@@ -9,14 +9,8 @@ from pmcp_storage import (
     BackendError,
     StorageError,
 )
-from support.tcp_store import (
-    ATTEMPTS,
-    PAUSE,
-    Message,
-    RefusedError,
-    Reply,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import ATTEMPTS, PAUSE, RefusedError, Reply, TcpBackend
 
 
 class FirstAttemptDecides(TcpBackend):
@@ -39,7 +33,7 @@ class FirstAttemptDecides(TcpBackend):
 
 
 class UnknownCalledRefused(TcpBackend):
-    """breaks FLT-12: every failed write is said to have written nothing."""
+    """breaks FLT-12: every failed write is reported as having written nothing."""
 
     def failure(self, error: Exception) -> StorageError:
         return BackendError("the write failed")

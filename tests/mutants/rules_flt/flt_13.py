@@ -11,12 +11,8 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
-from support.tcp_store import (
-    Message,
-    RefusedError,
-    Reply,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import RefusedError, Reply, TcpBackend
 
 
 class SendsItBeforeTheNextRead(TcpBackend):
@@ -50,7 +46,7 @@ class SendsItBeforeTheNextRead(TcpBackend):
 
 
 class RefusedCalledUnknown(TcpBackend):
-    """breaks FLT-13: every failed write is called unknown, and callers have to read each time."""
+    """breaks FLT-13: every failed write is reported as unknown: callers have to read each time."""
 
     def failure(self, error: Exception) -> StorageError:
         return OutcomeUnknownError("the write failed")
@@ -69,8 +65,8 @@ class EveryRetryIsUnsure(TcpBackend):
 
 
 class SendsItLater(TcpBackend):
-    """breaks FLT-13: an offline queue. A write that was refused a connection has failed for its
-    caller, and is sent all the same when the store is back.
+    """breaks FLT-13: an offline queue: a write that was refused a connection has failed for its
+    caller, and is nevertheless sent when the store is back.
     """
 
     def __init__(self, host: str, port: int) -> None:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 
-from pmcp_storage import (
-    BackendError,
-    TaskRecord,
-)
-from support.tcp_store import (
-    TcpBackend,
-)
+from pmcp_storage import BackendError, TaskRecord
+from support.tcp_store import TcpBackend
 
 
 class ErrorsAreSuccess(TcpBackend):
-    """breaks FLT-2: the error of a write is logged and swallowed, and its caller told success."""
+    """breaks FLT-2: the error of a write is logged, swallowed and reported as success."""
 
     def write_if(self, record: TaskRecord, expected: int) -> int:
         try:
@@ -37,8 +32,8 @@ class AcknowledgesWhatItSent(TcpBackend):
 
 
 class DeleteTakesAbsenceForItsWork(TcpBackend):
-    """breaks FLT-2: a delete that is repeated and finds nothing says that there was a record, which
-    the first attempt must have removed, though that may never have arrived.
+    """breaks FLT-2: a delete that is repeated and finds nothing reports that there was a record,
+    which the first attempt must have removed, though that may never have arrived.
     """
 
     def _delete(self, owner_id: str, task_id: str) -> bool:

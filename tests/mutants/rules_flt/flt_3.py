@@ -15,11 +15,8 @@ from pmcp_storage import (
     StorageError,
     TaskRecord,
 )
-from support.tcp_store import (
-    Message,
-    Reply,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import Reply, TcpBackend
 
 
 class ConflictsWithItself(TcpBackend):
@@ -73,7 +70,7 @@ class IncrementsTwice(TcpBackend):
 
 class NewTokenAfterATimeout(TcpBackend):
     """breaks FLT-3: a second attempt keeps the token of the first after an error, and draws a new
-    one after a timeout, so that it does not know its own write.
+    one after a timeout, so that it does not recognize its own write.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -106,7 +103,7 @@ class PutsByItself(TcpBackend):
 
 class SwapMissesWhatOthersDelete(PutsByItself):
     """breaks FLT-3: put_if_version is repeated after a lost answer and finds the key absent; it
-    says that it was absent all along, though another may have deleted what it wrote.
+    reports that it was absent all along, though another may have deleted what it wrote.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
@@ -121,7 +118,7 @@ class SwapMissesWhatOthersDelete(PutsByItself):
 
 class CreateMissesWhatOthersOverwrite(PutsByItself):
     """breaks FLT-3: create is repeated after a lost answer and finds a record that is not its own;
-    it says that the key was taken before, though another may have overwritten what it wrote.
+    it reports that the key was taken before, though another may have overwritten what it wrote.
     """
 
     def _create(self, record: TaskRecord) -> int:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pmcp_storage import (
-    BackendError,
-    NotFoundError,
-    OutcomeUnknownError,
-)
-from support.tcp_store import (
-    TcpBackend,
-)
+from pmcp_storage import BackendError, NotFoundError, OutcomeUnknownError
+from support.tcp_store import TcpBackend
 
 
 class DeleteMissesItself(TcpBackend):
-    """breaks FLT-5: a delete whose answer was lost raises an error, because nothing is left."""
+    """breaks FLT-5: a delete whose answer was lost is repeated, and raises NotFoundError."""
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         reply = self.write(do="delete", owner=owner_id, task=task_id)
@@ -23,7 +17,7 @@ class DeleteMissesItself(TcpBackend):
 
 
 class DeleteFailsForCertain(TcpBackend):
-    """breaks FLT-5: a delete that lost its answer says that it failed and deleted nothing."""
+    """breaks FLT-5: a delete whose answer was lost reports that it failed and deleted nothing."""
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         try:

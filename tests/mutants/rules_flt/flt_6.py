@@ -7,16 +7,12 @@ import threading
 
 from mutants.postgres import PgBackend
 from support.postgres_sessions import Session
-from support.tcp_store import (
-    Message,
-    RefusedError,
-    Reply,
-    TcpBackend,
-)
+from support.tcp_server import Message
+from support.tcp_store import RefusedError, Reply, TcpBackend
 
 
 class KeepsBrokenConnections(TcpBackend):
-    """breaks FLT-6: a connection that has failed goes back to the pool and is used for ever."""
+    """breaks FLT-6: a connection that has failed goes back to the pool and is used forever."""
 
     def discard(self, connection: socket.socket) -> None:
         with self._lock:
@@ -39,7 +35,7 @@ class GivesUpForGood(TcpBackend):
 
 
 class LosesPlaces(TcpBackend):
-    """A pool with so many places, of which a call that ends in this error keeps its own."""
+    """A limited connection pool, which loses a place with each call that ends in this error."""
 
     places = 8
     lost_with: type[Exception] = TimeoutError
@@ -64,14 +60,14 @@ class LosesPlaces(TcpBackend):
 
 
 class LosesAPlaceWithEachTimeout(LosesPlaces):
-    """breaks FLT-6: a pool of eight places, of which a request that times out never gives its own
+    """breaks FLT-6: a pool of eight places, in which a request that times out never gives its place
     back.
     """
 
 
 class DoubtStays(TcpBackend):
-    """breaks FLT-6: a mark that an answer was lost belongs to the handle and is never cleared: from
-    then on every conflict is called unknown.
+    """breaks FLT-6: a flag that an answer was lost belongs to the handle and is never cleared: from
+    then on every conflict is reported as unknown.
     """
 
     doubt = False

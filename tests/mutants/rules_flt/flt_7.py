@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pmcp_storage import (
-    BackendError,
-    NotFoundError,
-    StorageError,
-    VersionedRecord,
-)
-from support.tcp_store import (
-    Message,
-    TcpBackend,
-)
+from pmcp_storage import BackendError, NotFoundError, StorageError, VersionedRecord
+from support.tcp_server import Message
+from support.tcp_store import TcpBackend
 
 
 class ParserErrorsEscape(TcpBackend):
@@ -42,8 +35,8 @@ class GarbageIsNothing(TcpBackend):
 
 
 class GarbageIsSuccess(TcpBackend):
-    """breaks FLT-7: whatever answers a write says that it arrived, and so that it was done; a
-    refusal that cannot be read, too.
+    """breaks FLT-7: any answer to a write counts as proof that it was applied, even a refusal that
+    cannot be read.
     """
 
     def attempt(self, request: Message) -> Message:
@@ -56,8 +49,8 @@ class GarbageIsSuccess(TcpBackend):
 
 
 class DecoderErrorsEscape(TcpBackend):
-    """breaks FLT-7: an answer of text that is no JSON, such as the error page of a machine on the
-    way, raises the decoder's JSONDecodeError: only broken connections are thought of.
+    """breaks FLT-7: an answer of text that is not JSON, such as the error page of a gateway, raises
+    the decoder's JSONDecodeError: only broken connections are handled.
     """
 
     def read(self, **request: Any) -> Message:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from pmcp_storage import (
-    OutcomeUnknownError,
-    TaskRecord,
-)
-from support.tcp_store import (
-    Message,
-    RefusedError,
-    Reply,
-    TcpBackend,
-)
+from pmcp_storage import OutcomeUnknownError, TaskRecord
+from support.tcp_server import Message
+from support.tcp_store import RefusedError, Reply, TcpBackend
 
 
 class RepeatsWithTheNewVersion(TcpBackend):
-    """breaks FLT-8: a swap that failed is repeated with whatever version is stored by then."""
+    """breaks FLT-8: a write of unknown outcome is repeated with the version stored by then."""
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
         try:
@@ -26,7 +19,7 @@ class RepeatsWithTheNewVersion(TcpBackend):
 
 
 class UnknownIsFailure(TcpBackend):
-    """breaks FLT-8: a write that was applied and lost its answer counts as failed, and is seen."""
+    """breaks FLT-8: a write that was applied and lost its answer counts as failed."""
 
     def exchange(self, request: Message) -> Reply:
         if request["do"] != "write":

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from pmcp_storage import (
-    TaskRecord,
-)
-from support.tcp_store import (
-    Message,
-    Reply,
-    TcpBackend,
-)
+from pmcp_storage import TaskRecord
+from support.tcp_server import Message
+from support.tcp_store import Reply, TcpBackend
 
 
 class TokenOfTheHandle(TcpBackend):

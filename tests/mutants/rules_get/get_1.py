@@ -25,7 +25,7 @@ class NotFoundWithSwappedIds(InMemoryBackend):
             raise NotFoundError(task_id, owner_id) from None
 
 
-class UnknownOwnerIsAFault(Seamed):
+class UnknownOwnerIsAnError(Seamed):
     """breaks GET-1: a key of an owner that nobody wrote to is a BackendError, as in storages with
     a bucket, a table or a folder for each owner.
     """

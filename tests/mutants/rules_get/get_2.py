@@ -34,7 +34,9 @@ class ReadsBehind(Seamed):
 
 
 class ReadsAPair(InMemoryBackend):
-    """breaks GET-2: get returns a plain tuple, as a driver's row, which quacks almost alike."""
+    """breaks GET-2: get returns a plain tuple, as drivers do for a row, which behaves almost the
+    same.
+    """
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         found = super()._get(owner_id, task_id)

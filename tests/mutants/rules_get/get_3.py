@@ -13,7 +13,7 @@ from pmcp_storage import (
 
 
 class SlidingExpiry(Seamed):
-    """breaks GET-3: reading puts off the stored expiry, as session stores and caches do."""
+    """breaks GET-3: reading postpones the stored expiry, as session stores and caches do."""
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         found = super()._get(owner_id, task_id)
@@ -24,8 +24,8 @@ class SlidingExpiry(Seamed):
 
 
 class ReadsCountAsWrites(Seamed):
-    """breaks GET-3: every read advances the version, as where a last-read time is kept in the
-    row and a trigger counts all updates.
+    """breaks GET-3: every read advances the version, as happens where a last-read time is kept
+    in the row and a trigger counts all updates.
     """
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:

@@ -38,7 +38,7 @@ class FloatVersions(InMemoryBackend):
 
 
 class BoolFromCreate(InMemoryBackend):
-    """breaks GET-4: create returns True, the driver's word that a row was inserted."""
+    """breaks GET-4: create returns True, a driver's way to say that a row was inserted."""
 
     def _create(self, record: TaskRecord) -> int:
         return bool(super()._create(record))

@@ -34,8 +34,8 @@ def clean(record: TaskRecord) -> TaskRecord:
 
 
 class SwapEmptiesTheRecord(Seamed):
-    """breaks ISO-4: put_if_version pops the fields that it stores apart from the caller's
-    object.
+    """breaks ISO-4: put_if_version pops the fields that it stores separately from the caller's
+    own object.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
@@ -45,8 +45,8 @@ class SwapEmptiesTheRecord(Seamed):
 
 
 class RefusedSwapUpdatesTheRecord(Seamed):
-    """breaks ISO-4: a refused put_if_version fills the caller's record with the stored variables,
-    meaning well.
+    """breaks ISO-4: a refused put_if_version fills the caller's record with the stored
+    variables, as a convenience.
     """
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:

@@ -15,7 +15,7 @@ from pmcp_storage.backends.memory import Key, Row
 
 
 class MetaRow(Seamed):
-    """breaks KEY-12: a row of the storage's own lies among the tasks: __meta__ is taken."""
+    """breaks KEY-12: a row of the storage itself is kept among the tasks: __meta__ is taken."""
 
     def _create(self, record: TaskRecord) -> int:
         if record.task_id == "__meta__":

@@ -42,7 +42,7 @@ class KeysJoinedByNothing(JoinedKeys):
 
 
 class KeysJoinedByControl(JoinedKeys):
-    """breaks KEY-2: keys are joined by U+001F, the unit separator that nobody uses, it is said."""
+    """breaks KEY-2: keys are joined by U+001F, the unit separator, which supposedly nobody uses."""
 
     delimiter = "\x1f"
 

@@ -23,8 +23,8 @@ class KeysCasefolded(CollatedStorage):
 
 
 class PutFoldsKeys(Seamed):
-    """breaks KEY-3: put writes under the id in small letters, the other operations do not: one
-    path has a clean-up of its own.
+    """breaks KEY-3: put writes under the id in lower case, the other operations do not: one path
+    normalizes by itself.
     """
 
     def _put(self, record: TaskRecord) -> int:

@@ -34,7 +34,7 @@ class KeysByLine(MatchingKeys):
 
 
 class KeysOfLatin1(CollatedStorage):
-    """breaks KEY-7: ids go through Latin-1, where all others are one question mark."""
+    """breaks KEY-7: ids go through Latin-1, where every other character becomes a question mark."""
 
     def fold(self, text: str) -> str:
         return text.encode("latin-1", "replace").decode("latin-1")

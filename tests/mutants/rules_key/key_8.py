@@ -25,7 +25,7 @@ class KeysOf255Bytes(CollatedStorage):
 
 
 class OwnersOf767Bytes(CollatedStorage):
-    """breaks KEY-8: an index takes the first 767 bytes of an owner only, as InnoDB's did."""
+    """breaks KEY-8: an index covers only the first 767 bytes of an owner, as InnoDB's did."""
 
     def folded(self, key: Key) -> Key:
         return key[0].encode()[:767].decode(errors="ignore"), key[1]

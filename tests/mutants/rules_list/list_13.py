@@ -75,7 +75,9 @@ class CountForgetsTheUnlimited(Counting):
 
 
 class CountIgnoresAtMost(InMemoryBackend):
-    """breaks LIST-13: counting does not stop at at_most, and takes minutes where millions are."""
+    """breaks LIST-13: counting does not stop at at_most, and takes minutes where there are
+    millions.
+    """
 
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None

@@ -36,7 +36,7 @@ class OrderOfInsertion(Ordered):
 
 
 class OrderOfADictionary(Ordered):
-    """breaks LIST-4: capital and small letters are sorted together, as linguistic collations do."""
+    """breaks LIST-4: upper and lower case are sorted together, as linguistic collations do."""
 
     def place(self, task_id: str) -> Any:
         return task_id.casefold(), task_id
@@ -60,14 +60,14 @@ class OrderOfNumbers(Ordered):
 
 
 class OrderIgnoringHyphens(Ordered):
-    """breaks LIST-4: hyphens do not count for the order, as by default in ICU and glibc."""
+    """breaks LIST-4: hyphens are ignored in the order, as by default in ICU and glibc."""
 
     def place(self, task_id: str) -> Any:
         return task_id.replace("-", ""), task_id
 
 
 class AscendingOrder(InMemoryBackend):
-    """breaks LIST-4: a listing begins with the smallest id, as queries do unless told otherwise."""
+    """breaks LIST-4: a listing begins with the smallest id, as queries do by default."""
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None

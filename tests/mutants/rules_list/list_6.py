@@ -35,8 +35,8 @@ class PagesSkipOne(Paged):
 
 
 class FullLastPageStartsOver(Paged):
-    """breaks LIST-6: after the very last entry the listing begins anew, as an empty cursor that
-    means both the start and the end does.
+    """breaks LIST-6: after the very last entry the listing starts over, as with an empty cursor
+    that means both the start and the end.
     """
 
     def _list_by_owner(

@@ -9,7 +9,9 @@ from pmcp_storage import (
 
 
 class AfterAbsentStartsOver(Paged):
-    """breaks LIST-7: `after` an id that is gone begins anew, as a cursor does that is looked up."""
+    """breaks LIST-7: `after` an id that is gone starts over, as where the cursor's entry is
+    looked up.
+    """
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None

@@ -14,7 +14,7 @@ from pmcp_storage import (
 
 
 class PutReturnsTheFormerVersion(InMemoryBackend):
-    """breaks PUT-2: put returns the version before it, as ALL_OLD and RETURNING of an older row
+    """breaks PUT-2: put returns the previous version, as ALL_OLD and RETURNING of an older row
     do.
     """
 

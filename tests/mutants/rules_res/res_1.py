@@ -50,7 +50,7 @@ class ServedElsewhere(TcpTarget):
     def prepare(self) -> None:
         serve = "print(TcpServer().server_address[1], flush=True)"
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from support.tcp_store import TcpServer; {serve}; input()"],
+            [sys.executable, "-c", f"from support.tcp_server import TcpServer; {serve}; input()"],
             cwd=Path(tcp_store.__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -158,7 +158,7 @@ class ForgetfulStorage(FileStorage):
 
 class FilePerRefusal(FileTarget):
     """breaks RES-1: whenever a write is refused, the lock's file is unlocked and stays open: an
-    exception passes by the line that closes it.
+    exception skips the line that closes it.
     """
 
     storage = ForgetfulStorage

@@ -17,7 +17,7 @@ from pmcp_storage import (
 
 
 class Prints(InMemoryBackend):
-    """breaks RES-2: a delete prints what it does, which spoils a protocol on standard output."""
+    """breaks RES-2: a delete prints what it does, which corrupts a protocol on standard output."""
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
         print("deleted", task_id)
@@ -66,7 +66,7 @@ class ConfiguresLogging(InMemoryBackend):
 
 
 class RaisesTheLogLevel(InMemoryBackend):
-    """breaks RES-2: a listing turns the root logger's level up, to silence a library."""
+    """breaks RES-2: a listing raises the root logger's level, to silence a library."""
 
     def _count_by_owner(self, owner_id: str, **options: object) -> int:
         logging.getLogger().setLevel(logging.CRITICAL)

@@ -21,7 +21,9 @@ class CreatesInTwoWrites(Seam):
 
 
 class CreationsFromAFactory(Seam):
-    """breaks STORE-1: create answers with the request's data before the storage cut the times."""
+    """breaks STORE-1: create returns a time of the last change that is not the stored one, as where
+    the storage truncates times after the answer was made.
+    """
 
     def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
         made = super().create(*args, **kwargs)

@@ -12,7 +12,7 @@ from pmcp_storage import (
 
 
 class ResultsArriveLate(Seam):
-    """breaks STORE-10: a result is taken after the end, for a worker that was too slow."""
+    """breaks STORE-10: a result is accepted after the end, for a job that was too slow."""
 
     def set_result(self, owner: str, task: str, result: Any) -> VersionedRecord:
         try:

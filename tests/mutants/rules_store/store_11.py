@@ -23,7 +23,7 @@ class CompletesInTwoWrites(Seam):
 
 
 class CompletesWithAnyStatus(Seam):
-    """breaks STORE-11: complete_with_result takes statuses after which the task goes on."""
+    """breaks STORE-11: complete_with_result accepts statuses that are not final."""
 
     def complete_with_result(
         self, owner: str, task: str, status: Any, result: Any, message: str | None = None

@@ -20,7 +20,7 @@ class ResultsAreNoUpdate(Seam):
 
 
 class TimeGoesBack(Seam):
-    """breaks STORE-15: last_updated_at is the clock's time, also where that was set back."""
+    """breaks STORE-15: last_updated_at is the clock's time, even when that was set back."""
 
     def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
         return self.touch(super().cancel(owner_id, task_id), last_updated_at=datetime.now(UTC))

@@ -14,7 +14,7 @@ from pmcp_storage import (
 
 
 class TellsThatATaskExists(Seam):
-    """breaks STORE-16: an expired task is told from one that never was."""
+    """breaks STORE-16: an expired task can be told from one that never existed."""
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
         try:
@@ -27,8 +27,8 @@ class TellsThatATaskExists(Seam):
 
 
 class AsksAboutTheExpiredTwice(Seam):
-    """breaks STORE-16: an expired task is removed when it is found: a request more than for one
-    that never was, which shows in the time it takes.
+    """breaks STORE-16: an expired task is removed when it is found: one request more than for
+    one that never existed, which shows in the time it takes.
     """
 
     class rules(AsyncTaskStore):  # noqa: N801

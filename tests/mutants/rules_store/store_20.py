@@ -14,7 +14,7 @@ from pmcp_storage import (
 
 
 class CodesAreMixedUp(Seam):
-    """breaks STORE-20: a quota that is used up is told as a mistake of the caller's."""
+    """breaks STORE-20: a quota that is used up is reported as the caller's mistake."""
 
     def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
         try:

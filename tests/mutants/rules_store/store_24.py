@@ -11,7 +11,7 @@ from pmcp_storage import (
 
 
 class ReadsBackWhatItWrote(Seam):
-    """breaks STORE-24: each change is read back, a request more than it takes."""
+    """breaks STORE-24: each change is read back, which is one request more than it needs."""
 
     def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
         super().cancel(owner_id, task_id)
@@ -19,7 +19,7 @@ class ReadsBackWhatItWrote(Seam):
 
 
 class CountsWithoutAQuota(Seam):
-    """breaks STORE-24: create counts the owner's tasks also where nothing limits them."""
+    """breaks STORE-24: create counts the owner's tasks even where nothing limits them."""
 
     def create(self, owner_id: str, *args: Any, **kwargs: Any) -> VersionedRecord:
         self.below.count_by_owner(owner_id)

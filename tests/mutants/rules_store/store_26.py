@@ -14,7 +14,9 @@ from pmcp_storage import (
 
 
 class CursorsNeedTheirTask(InMemoryBackend):
-    """breaks STORE-26: a page begins where the cursor's task stands, and ends where it is gone."""
+    """breaks STORE-26: a page begins where the cursor's task is, and is empty where that is
+    gone.
+    """
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None

@@ -27,7 +27,7 @@ class CursorsAreBareIds(Seam):
 
 
 class WrongCursorsStartAnew(Seam):
-    """breaks STORE-27: a cursor that cannot be read is taken for none: the first page again."""
+    """breaks STORE-27: a cursor that cannot be read is ignored: the first page again."""
 
     def list(self, owner_id: str, *, cursor: str | None = None, limit: int | None = None) -> Any:
         try:

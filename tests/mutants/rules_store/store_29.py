@@ -33,7 +33,7 @@ def _again(call: Callable[[], VersionedRecord]) -> VersionedRecord:
 
 
 class BringsBackTheDeleted(Seam):
-    """breaks STORE-29: a change of a task that was deleted meanwhile creates it anew."""
+    """breaks STORE-29: a change of a task that was deleted meanwhile creates it again."""
 
     class rules(AsyncTaskStore):  # noqa: N801
         async def _change(

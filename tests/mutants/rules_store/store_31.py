@@ -31,8 +31,8 @@ class ThreadBound(InMemoryBackend):
 
 
 class DeletesTwice(Seam):
-    """breaks STORE-31: the blocking store tells a deletion that found nothing as an error, the one
-    for event loops does not.
+    """breaks STORE-31: the blocking store reports a deletion that found nothing as an error, the
+    one for event loops does not.
     """
 
     def delete(self, owner_id: str, task_id: str) -> bool:

@@ -12,7 +12,7 @@ from pmcp_storage import (
 
 
 class ChangesRenewTheLease(Seam):
-    """breaks STORE-4: a change makes the task live another ttl, as a session's expiry slides."""
+    """breaks STORE-4: a change gives the task another ttl to live, as a session's expiry slides."""
 
     def set_variables(self, *args: Any) -> VersionedRecord:
         changed = super().set_variables(*args)

@@ -11,7 +11,7 @@ from pmcp_storage import (
 
 
 class MessagesAreCleared(Seam):
-    """breaks STORE-8: a change of status without a message takes the old one away."""
+    """breaks STORE-8: a change of status without a message removes the old one."""
 
     def update_status(
         self, owner: str, task: str, status: Any, message: str | None = None

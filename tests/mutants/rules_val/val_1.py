@@ -38,7 +38,9 @@ class EmptyMetaIsNone(AlteringTask):
 
 
 class PollIntervalIsForgotten(AlteringTask):
-    """breaks VAL-1: poll_interval is lost, as a column is that came later than the mapping."""
+    """breaks VAL-1: poll_interval is lost, as happens to a column that is newer than the
+    mapping.
+    """
 
     def task_changes(self, record: TaskRecord) -> dict[str, Any]:
         return {"poll_interval": None}

@@ -22,7 +22,7 @@ def without_extra(record: TaskRecord) -> dict[str, Any]:
 
 class UnknownFieldsDropped(Altering):
     """breaks VAL-12: writing drops fields that this version does not know, so an older server
-    spoils the records of a newer one.
+    damages the records of a newer one.
     """
 
     def altered(self, record: TaskRecord) -> TaskRecord:

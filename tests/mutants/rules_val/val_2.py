@@ -19,7 +19,7 @@ class IntegersAsFloats(Recoding):
 
 
 class IntegersOf64Bits(Recoding):
-    """breaks VAL-2: integers beyond 64 bits are held at the greatest of them."""
+    """breaks VAL-2: integers beyond 64 bits are clamped to the largest that fits."""
 
     def value(self, value: Any) -> Any:
         return max(-(2**63), min(2**63 - 1, value)) if type(value) is int else value
@@ -34,14 +34,14 @@ class NumbersOf38Digits(Recoding):
 
 
 class BoolsAreNumbers(Recoding):
-    """breaks VAL-2: True comes back as 1, as from SQLite and MySQL; == does not tell."""
+    """breaks VAL-2: True comes back as 1, as from SQLite and MySQL; == does not notice."""
 
     def value(self, value: Any) -> Any:
         return int(value) if isinstance(value, bool) else value
 
 
 class WholeFloatsAreIntegers(Recoding):
-    """breaks VAL-2: 1.0 comes back as 1, as from JavaScript and Lua; == does not tell."""
+    """breaks VAL-2: 1.0 comes back as 1, as from JavaScript and Lua; == does not notice."""
 
     def value(self, value: Any) -> Any:
         whole = type(value) is float and value.is_integer() and abs(value) < 2**53
@@ -56,7 +56,7 @@ class FloatsOf15Digits(Recoding):
 
 
 class MinusZeroIsZero(Recoding):
-    """breaks VAL-2: -0.0 loses its sign; == does not tell."""
+    """breaks VAL-2: -0.0 loses its sign; == does not notice."""
 
     def value(self, value: Any) -> Any:
         return 0.0 if type(value) is float and value == 0 else value

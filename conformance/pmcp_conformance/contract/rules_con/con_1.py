@@ -9,29 +9,26 @@ from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
     check_one_winner,
+    check_winner_stored,
     contend,
-    holds_a_winner,
 )
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed_halfway
-from pmcp_conformance.interleaving.load import busy
-from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route
+from pmcp_conformance.interleaving.exploration import explore_overlaps
+from pmcp_conformance.interleaving.load import busy_processors
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_conformance.network.faulty_connection import FaultyConnection
 
 _GATHERINGS = 60
 """Pairs of swaps that arrive together: a server that falls for one in ten is then missed once in
 five hundred runs."""
 
-
-_ATTEMPTS = 5
+_GIVE_UP_AFTER = 5
 """Pairs after which a client that has not yet sent one at the same time is taken to send none."""
-
 
 _WIDE = "\U0001f600"
 """A character of four bytes, of which a server in Python makes more work than of others."""
-
 
 _REST = 1000
 """More bytes than the JSON of such a record has besides its filling."""
@@ -49,33 +46,33 @@ def one_swap_wins(trial: Trial) -> None:
         trial.store_record(owner, key)
         return [partial(handle.put_if_version, trial.record(owner, key), 1) for handle in spread]
 
-    crossed_halfway(
+    explore_overlaps(
         trial, lambda key: swaps(key)[:2], lambda _, attempts: check_one_winner(attempts)
     )
     for number in range(ROUNDS if is_fast(trial) else 3 * ROUNDS):
         calls = swaps(f"round {number}")
         attempts = contend(trial, number, calls)
         check_one_winner(attempts)
-        holds_a_winner(trial, calls, attempts, 2)
+        check_winner_stored(trial, calls, attempts, 2)
     if all(map(trial.target.offers, ("address", "open_at"))):
         swaps_that_arrive_together(trial, owner)
 
 
 def swaps_that_arrive_together(trial: Trial, owner: str) -> None:
-    """Pairs of swaps whose requests come to the server at the same instant, and keep it at work for
-    a while: what the threads of one client alone hardly bring about.
+    """Pairs of swaps whose requests reach the server at the same instant and keep it at work for a
+    while, which the threads of one client alone hardly bring about.
     """
     fill = _WIDE * ((trial.target.max_record_bytes - _REST) // len(_WIDE.encode()))
     gathered = 0
-    with Route(trial) as route, busy():
-        handle = route.handle().unrecorded
+    with FaultyConnection(trial) as connection, busy_processors():
+        handle = connection.handle().unrecorded
         for number in range(_GATHERINGS):
             key = f"gathering {number}"
             trial.store_record(owner, key)
             records = [trial.record(owner, key, variables={"fill": fill}) for _ in range(2)]
-            route.proxy.gather(len(records))
+            connection.proxy.gather(len(records))
             swaps = [partial(handle.put_if_version, record, 1) for record in records]
-            check_one_winner(together(trial.watchdog, swaps))
-            gathered += route.proxy.gathered
-            if number == _ATTEMPTS and not gathered:
+            check_one_winner(call_simultaneously(trial.watchdog, swaps))
+            gathered += connection.proxy.gathered
+            if number == _GIVE_UP_AFTER and not gathered:
                 return

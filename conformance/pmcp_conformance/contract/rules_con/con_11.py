@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import Pair, crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_storage import (
-    BackendError,
-    StorageBackend,
-)
+from pmcp_conformance.interleaving.exploration import CallPair, explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_storage import BackendError, StorageBackend, TaskRecord, VersionedRecord
 
 
 @rule("CON-11")
@@ -27,109 +24,131 @@ def listings_during_writes(trial: Trial) -> None:
     """A listing during writes holds every record that is there all along, each in a state that
     existed.
     """
-    listings_crossed(trial, *twelve_records(trial))
-    owner, stable = twelve_records(trial)
-    first, second = contenders(trial, 2)
-    done: list[bool] = []
-
-    def write() -> None:
-        random = Random(11)
-        versions = dict.fromkeys(stable, 1)
-        try:
-            for number in range(50):
-                task_id = random.choice(stable)
-                versions[task_id] += 1
-                variables = {"version": versions[task_id]}
-                first.put(trial.record(owner, task_id, variables=variables))
-                passing = f"{random.choice(stable)}x{number % 3}"
-                first.put(trial.record(owner, passing, variables={}))
-                first.delete(owner, passing)
-        finally:
-            done.append(True)
-
-    def read() -> None:
-        while not done:
-            for listing in (
-                second.list_by_owner(owner, limit=100),
-                list(second.iter_by_owner(owner)),
-                pages(second, owner),
-            ):
-                check_listing(stable, listing)
-
-    with preempted(trial, 11):
-        attempts = together(trial.watchdog, [write, read])
-    raise_unexpected(attempts)
+    cross_listings(trial)
+    list_during_writes(trial)
 
 
-def twelve_records(trial: Trial) -> tuple[str, list[str]]:
-    """An owner with twelve records, and their ids."""
-    owner, stable = trial.owner(), [f"s{number:02}" for number in range(12)]
-    for task_id in stable:
-        trial.store_record(owner, task_id, variables={"version": 1})
-    return owner, stable
+class StableRecords:
+    """Twelve records of one owner, which are there all along and may change meanwhile."""
 
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self.owner = trial.owner()
+        self.ids = [f"s{number:02}" for number in range(12)]
+        self._versions = dict.fromkeys(self.ids, 1)
+        for task_id in self.ids:
+            trial.store_record(self.owner, task_id, variables={"version": 1})
 
-def listings_crossed(trial: Trial, owner: str, stable: list[str]) -> None:
-    """A write, a delete or a creation comes in between at each line of a listing, and of a count,
-    and a listing at each line of a write."""
-    first, second = contenders(trial, 2)
-    versions = dict.fromkeys(stable, 1)
+    def change(self, handle: StorageBackend, task_id: str) -> None:
+        """Write one of the records; each has its version among its variables."""
+        self._versions[task_id] += 1
+        variables = {"version": self._versions[task_id]}
+        handle.put(self._trial.record(self.owner, task_id, variables=variables))
 
-    def listing() -> None:
-        check_listing(stable, pages(second, owner))
+    def passing(self, task_id: str) -> TaskRecord:
+        """A record that comes and goes; a listing may hold it or not."""
+        return self._trial.record(self.owner, task_id, variables={})
 
-    def write() -> None:
-        task_id = stable[-3]
-        versions[task_id] += 1
-        first.put(trial.record(owner, task_id, variables={"version": versions[task_id]}))
+    def check_listing(self, listing: Sequence[VersionedRecord]) -> None:
+        """Every one of the records once, and each with its own version."""
+        seen = [entry.record.task_id for entry in listing]
+        there = [task_id for task_id in seen if task_id in self.ids]
+        if there != self.ids[::-1]:
+            missing = sorted(set(self.ids) - set(there))
+            observed = f"missing {missing}, in all {there}"
+            raise Violation("every record that was there all along, once, in order", observed)
+        for entry in listing:
+            version = entry.record.variables.get("version", entry.version)
+            if version != entry.version:
+                observed = (
+                    f"{entry.record.task_id} of version {version} listed with {entry.version}"
+                )
+                raise Violation("records in a state that existed", observed)
 
-    def count() -> None:
-        found, least = second.count_by_owner(owner), len(stable)
+    def check_pages(self, handle: StorageBackend) -> None:
+        """The same of a listing in small pages."""
+        self.check_listing(list_in_pages(handle, self.owner))
+
+    def check_count(self, handle: StorageBackend) -> None:
+        """All of the records are counted, and at most one that comes or goes."""
+        found, least = handle.count_by_owner(self.owner), len(self.ids)
         if not least <= found <= least + 1:
             raise Violation(f"a count of {least} or {least + 1}", f"{found}")
 
-    passing = f"{stable[-2]}x"
 
-    def while_one_goes(look: Call) -> Sequence[Call]:
-        with suppress(BackendError):
-            first.put(trial.record(owner, passing, variables={}))
-        return look, partial(first.delete, owner, passing)
-
-    def while_one_comes(look: Call) -> Sequence[Call]:
-        with suppress(BackendError):
-            first.delete(owner, passing)
-        return look, partial(first.create, trial.record(owner, passing, variables={}))
-
-    pairs: list[Pair] = [
-        *(lambda _: while_one_goes(listing), lambda _: while_one_goes(count)),
-        *(lambda _: while_one_comes(listing), lambda _: while_one_comes(count)),
-        *(lambda _: (listing, write), lambda _: (write, listing)),
+def cross_listings(trial: Trial) -> None:
+    """A write, a delete or a creation enters at each yield point of a listing, and of a count, and
+    a listing at each yield point of a write."""
+    stable = StableRecords(trial)
+    writer, reader = contenders(trial, 2)
+    passing = stable.passing(f"{stable.ids[-2]}x")
+    listing = partial(stable.check_pages, reader)
+    count = partial(stable.check_count, reader)
+    change = partial(stable.change, writer, stable.ids[-3])
+    pairs: list[CallPair] = [
+        lambda _: while_one_goes(writer, passing, listing),
+        lambda _: while_one_goes(writer, passing, count),
+        lambda _: while_one_comes(writer, passing, listing),
+        lambda _: while_one_comes(writer, passing, count),
+        lambda _: (listing, change),
+        lambda _: (change, listing),
     ]
     for pair in pairs:
-        crossed(trial, pair, lambda _, attempts: raise_unexpected(attempts))
+        explore_crossings(trial, pair, lambda _, attempts: raise_unexpected(attempts))
 
 
-def pages(handle: StorageBackend, owner: str) -> list[Any]:
-    """A listing in small pages."""
-    found: list[Any] = []
+def while_one_goes(writer: StorageBackend, passing: TaskRecord, reading: Call) -> Sequence[Call]:
+    """A reading, and the deletion of a record that was there before."""
+    with suppress(BackendError):
+        writer.put(passing)
+    return reading, partial(writer.delete, passing.owner_id, passing.task_id)
+
+
+def while_one_comes(writer: StorageBackend, passing: TaskRecord, reading: Call) -> Sequence[Call]:
+    """A reading, and the creation of a record that was absent before."""
+    with suppress(BackendError):
+        writer.delete(passing.owner_id, passing.task_id)
+    return reading, partial(writer.create, passing)
+
+
+def list_during_writes(trial: Trial) -> None:
+    """One thread lists all the time while another one writes."""
+    stable = StableRecords(trial)
+    writer, reader = contenders(trial, 2)
+    done = threading.Event()
+
+    def write() -> None:
+        try:
+            write_at_random(stable, writer)
+        finally:
+            done.set()
+
+    def read() -> None:
+        while not done.is_set():
+            stable.check_listing(reader.list_by_owner(stable.owner, limit=100))
+            stable.check_listing(list(reader.iter_by_owner(stable.owner)))
+            stable.check_pages(reader)
+
+    with preempting(trial, 11):
+        attempts = call_simultaneously(trial.watchdog, [write, read])
+    raise_unexpected(attempts)
+
+
+def write_at_random(stable: StableRecords, writer: StorageBackend) -> None:
+    """Change some of the records, and let others come and go between them."""
+    random = Random(11)
+    for number in range(50):
+        stable.change(writer, random.choice(stable.ids))
+        passing = stable.passing(f"{random.choice(stable.ids)}x{number % 3}")
+        writer.put(passing)
+        writer.delete(passing.owner_id, passing.task_id)
+
+
+def list_in_pages(handle: StorageBackend, owner: str) -> list[VersionedRecord]:
+    found: list[VersionedRecord] = []
     while True:
         after = found[-1].record.task_id if found else None
         page = handle.list_by_owner(owner, limit=5, after=after)
         found += page
         if len(page) < 5:
             return found
-
-
-def check_listing(stable: list[str], listing: list[Any]) -> None:
-    """Every stable record once, and each with its own version."""
-    seen = [entry.record.task_id for entry in listing]
-    there = [task_id for task_id in seen if task_id in stable]
-    if there != sorted(stable, reverse=True):
-        missing = sorted(set(stable) - set(there))
-        told = f"missing {missing}, in all {there}"
-        raise Violation("every record that was there all along, once, in order", told)
-    for entry in listing:
-        version = entry.record.variables.get("version", entry.version)
-        if version != entry.version:
-            told = f"{entry.record.task_id} of version {version} listed with {entry.version}"
-            raise Violation("records in a state that existed", told)

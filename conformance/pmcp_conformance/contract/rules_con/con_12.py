@@ -9,12 +9,12 @@ from itertools import product
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import CONTENDERS, Incrementer, contend
 from pmcp_conformance.engine.attempt import raise_unexpected
-from pmcp_conformance.engine.expectations import expect, expect_raises, expect_returns
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.expectations import expect, expect_raises, expect_returns
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -29,12 +29,12 @@ def contention_makes_progress(trial: Trial) -> None:
     """
     handles = [trial.backend, *([trial.open()] if trial.target.shared else [])]
     for refused, writer in product(handles, handles):
-        refusals_bar_nobody(trial, refused, writer)
+        refusals_block_nobody(trial, refused, writer)
     for number in range(3 if is_fast(trial) else 1):
         race_of_incrementers(trial, 12 + number)
 
 
-def refusals_bar_nobody(trial: Trial, handle: RecordedBackend, writer: RecordedBackend) -> None:
+def refusals_block_nobody(trial: Trial, handle: RecordedBackend, writer: RecordedBackend) -> None:
     """Whatever has been refused to a thread with one handle, the next write with one succeeds.
 
     A lock that a refusal leaves taken, also one that its own thread may take again, is found by
@@ -49,7 +49,7 @@ def refusals_bar_nobody(trial: Trial, handle: RecordedBackend, writer: RecordedB
         (NotFoundError, partial(handle.get, owner, "absent")),
     ]
     for version, (error, call) in enumerate(refusals, start=1):
-        raise_unexpected(together(trial.watchdog, [partial(expect_raises, error, call)]))
+        raise_unexpected(call_simultaneously(trial.watchdog, [partial(expect_raises, error, call)]))
         expect_returns(version + 1, writer.put_if_version, trial.record(owner), version)
 
 
@@ -64,5 +64,5 @@ def race_of_incrementers(trial: Trial, seed: int) -> None:
     bound = 5 * (CONTENDERS - 1) + 1
     most = max((tries for worker in workers for tries in worker.attempts), default=0)
     finished = all(len(worker.attempts) == 5 for worker in workers)
-    told = f"{most} attempts for one increment, all finished: {finished}"
-    expect(finished and most <= bound, f"at most {bound} attempts an increment", told)
+    observed = f"{most} attempts for one increment, all finished: {finished}"
+    expect(finished and most <= bound, f"at most {bound} attempts an increment", observed)

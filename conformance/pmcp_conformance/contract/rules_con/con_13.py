@@ -11,7 +11,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.interleaving.exploration import explore_crossings
 from pmcp_storage import StorageBackend
 
 _LIVES = 6
@@ -29,7 +29,7 @@ def callers_with_nothing_in_common(trial: Trial) -> None:
         owners = [trial.owner() for _ in range(2)]
         return [partial(spread[0].create, trial.record(owner, key)) for owner in owners]
 
-    crossed(trial, creations, lambda _, attempts: undisturbed(attempts))
+    explore_crossings(trial, creations, lambda _, attempts: undisturbed(attempts))
     calls = [partial(several_lives, trial, handle, trial.owner()) for handle in spread]
     undisturbed(contend(trial, 13, calls))
 

@@ -10,8 +10,8 @@ from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 
 
 @rule("CON-2")
@@ -20,16 +20,18 @@ def increments_are_not_lost(trial: Trial) -> None:
     agree.
     """
     for number in range(3 if is_fast(trial) else 1):
-        increments_by_four(trial, 2 + number)
+        check_increments(trial, 2 + number)
 
 
-def increments_by_four(trial: Trial, seed: int) -> None:
+def check_increments(trial: Trial, seed: int) -> None:
     """Four workers, eight increments each; then counter, version and successes are compared."""
     owner = trial.owner()
     trial.store_record(owner, variables={"counter": 0})
     workers = [Incrementer(trial, owner, handle) for handle in contenders(trial, 4)]
-    with preempted(trial, seed):
-        attempts = together(trial.watchdog, [partial(worker.increment, 8) for worker in workers])
+    with preempting(trial, seed):
+        attempts = call_simultaneously(
+            trial.watchdog, [partial(worker.increment, 8) for worker in workers]
+        )
     raise_unexpected(attempts)
     successes = sum(worker.successes for worker in workers)
     unknown = sum(worker.unknown for worker in workers)

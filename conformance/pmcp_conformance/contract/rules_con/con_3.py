@@ -10,7 +10,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 
 
 @rule("CON-3")
@@ -34,20 +34,20 @@ def puts_share_out_versions(trial: Trial) -> None:
     def check_present(key: str, attempts: list[Attempt]) -> None:
         check_versions(attempts, 1, trial.backend.get(owner, f"present, {key}").version)
 
-    crossed_halfway(trial, lambda key: puts(key)[:2], check)
-    crossed_halfway(trial, overwrites, check_present)
+    explore_overlaps(trial, lambda key: puts(key)[:2], check)
+    explore_overlaps(trial, overwrites, check_present)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))
 
 
 def check_versions(attempts: list[Attempt], before: int, stored: int) -> None:
-    """Puts of a key at version `before` (0: absent) returned the next ones, in whatever order."""
+    """Puts of a key at version `before`, or 0 if absent, returned the next ones in any order."""
     versions = sorted(attempt.result for attempt in succeeded(attempts))
     unknown = sum(attempt.unknown for attempt in attempts)
     lines, written = explained(attempts), stored - before
     if len(set(versions)) < len(versions):
         raise Violation("each version returned once", f"versions {versions}", lines)
     if not len(versions) <= written <= len(versions) + unknown or stored < max(versions, default=0):
-        told = f"versions {versions} after {before}, stored {stored}, {unknown} outcomes unknown"
-        raise Violation("no version skipped", told, lines)
+        observed = f"versions {versions} after {before}, stored {stored}, {unknown} unknown"
+        raise Violation("no version skipped", observed, lines)

@@ -8,16 +8,16 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
+    check_exactly_one,
+    check_winner_stored,
     contend,
-    exactly_one,
-    holds_a_winner,
     succeeded,
 )
 from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 from pmcp_storage import (
     AlreadyExistsError,
     StorageBackend,
@@ -34,18 +34,17 @@ def one_creation_wins(trial: Trial) -> None:
         return [partial(handle.create, trial.record(owner, key)) for handle in spread]
 
     def check(_: str, attempts: list[Attempt]) -> None:
-        exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
+        check_exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
 
-    crossed_halfway(trial, lambda key: creates(key)[:2], check)
-    if is_fast(
-        trial
-    ):  # thus without a transport that may repeat a delete around another's creation
-        crossed_halfway(trial, partial(creation_and_recreation, trial, spread[0], spread[1]), check)
+    explore_overlaps(trial, lambda key: creates(key)[:2], check)
+    if is_fast(trial):  # no transport, which may repeat a delete around another's creation
+        one, other = spread[:2]
+        explore_overlaps(trial, partial(creation_and_recreation, trial, one, other), check)
     for number in range(ROUNDS):
         calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)
         check(key, attempts)
-        holds_a_winner(trial, calls, attempts, 1)
+        check_winner_stored(trial, calls, attempts, 1)
 
 
 def creation_and_recreation(

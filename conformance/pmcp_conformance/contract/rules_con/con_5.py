@@ -8,15 +8,15 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
+    check_exactly_one,
     contend,
-    exactly_one,
     succeeded,
 )
 from pmcp_conformance.engine.attempt import Attempt, Call
-from pmcp_conformance.engine.expectations import expect_absent
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.expectations import expect_absent
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 
 
 @rule("CON-5")
@@ -30,10 +30,10 @@ def one_deletion_wins(trial: Trial) -> None:
         return [partial(handle.delete, owner, key) for handle in spread]
 
     def check(key: str, attempts: list[Attempt]) -> None:
-        exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
+        check_exactly_one(attempts, [attempt for attempt in succeeded(attempts) if attempt.result])
         expect_absent(trial, owner, key)
 
-    crossed_halfway(trial, lambda key: deletes(key)[:2], check)
+    explore_overlaps(trial, lambda key: deletes(key)[:2], check)
     for number in range(ROUNDS):
         key = f"round {number}"
         check(key, contend(trial, number, deletes(key)))

@@ -8,11 +8,11 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import ROUNDS, contend, succeeded
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
-from pmcp_conformance.engine.expectations import expect_absent, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed_halfway
+from pmcp_conformance.expectations import expect_absent, listed_ids
+from pmcp_conformance.interleaving.exploration import explore_overlaps
 from pmcp_storage import (
     NotFoundError,
 )
@@ -32,8 +32,8 @@ def delete_races_swap(trial: Trial) -> None:
         return partial(deleter.delete, owner, key), swap
 
     check = partial(check_deleted, trial, owner)
-    crossed_halfway(trial, pair, check)
-    crossed_halfway(
+    explore_overlaps(trial, pair, check)
+    explore_overlaps(
         trial, lambda key: pair(key)[::-1], lambda key, attempts: check(key, attempts[::-1])
     )
     for number in range(2 * ROUNDS):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_con.support import look
 from pmcp_conformance.engine.attempt import Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.expectations import expect
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     StorageBackend,
 )
@@ -26,18 +27,21 @@ def records_and_versions_belong_together(trial: Trial) -> None:
         owner = trial.owner()
         trial.store_record(owner, variables={"version": 1})
         record = trial.record(owner, variables={"version": 2})
-        return [partial(writer.put_if_version, record, 1), partial(look, reader, owner)]
+        return [
+            partial(writer.put_if_version, record, 1),
+            partial(check_own_versions, reader, owner),
+        ]
 
-    for one in (pair, lambda key: pair(key)[::-1]):
-        crossed(trial, one, lambda _, attempts: raise_unexpected(attempts))
-    look_during_writes(trial, writer, reader)
+    for order in (pair, lambda key: pair(key)[::-1]):
+        explore_crossings(trial, order, lambda _, attempts: raise_unexpected(attempts))
+    read_during_writes(trial, writer, reader)
 
 
-def look_during_writes(trial: Trial, writer: StorageBackend, reader: StorageBackend) -> None:
-    """Two threads look all the time while one writes."""
+def read_during_writes(trial: Trial, writer: StorageBackend, reader: StorageBackend) -> None:
+    """Two threads read all the time while one writes."""
     owner = trial.owner()
     trial.store_record(owner, variables={"version": 1})
-    done: list[bool] = []
+    done = threading.Event()
 
     def write() -> None:
         try:
@@ -45,12 +49,20 @@ def look_during_writes(trial: Trial, writer: StorageBackend, reader: StorageBack
                 record = trial.record(owner, variables={"version": version + 1})
                 writer.put_if_version(record, version)
         finally:
-            done.append(True)
+            done.set()
 
     def read() -> None:
-        while not done:
-            look(reader, owner)
+        while not done.is_set():
+            check_own_versions(reader, owner)
 
-    with preempted(trial, 7):
-        attempts = together(trial.watchdog, [write, read, read])
+    with preempting(trial, 7):
+        attempts = call_simultaneously(trial.watchdog, [write, read, read])
     raise_unexpected(attempts)
+
+
+def check_own_versions(reader: StorageBackend, owner: str) -> None:
+    """Each record that the reader finds comes with the version that it was written at."""
+    for entry in (reader.get(owner, "task"), *reader.list_by_owner(owner)):
+        written_at = entry.record.variables["version"]
+        observed = f"the record of version {written_at} with version {entry.version}"
+        expect(written_at == entry.version, "a record and its own version", observed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
@@ -13,112 +14,140 @@ from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.history.recorder import Client, History
-from pmcp_conformance.interleaving.exploration import crossed
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     BackendError,
     StorageBackend,
 )
 
-Step = tuple[str, int, str]
-"""A task, the version that it has before, 0 for none, and an operation on it. A swap expects
-version 1."""
+
+class CrossedStep(NamedTuple):
+    """An operation on a task, and the version that the task has before, or 0 if it is absent.
+
+    A swap expects version 1.
+    """
+
+    task: str
+    version: int
+    operation: str
 
 
-def on_one_task(version: int, one: str, other: str) -> tuple[Step, Step]:
-    return ("a", version, one), ("a", version, other)
+def on_one_task(version: int, first: str, second: str) -> tuple[CrossedStep, CrossedStep]:
+    return CrossedStep("a", version, first), CrossedStep("a", version, second)
 
 
 _CROSSED = [
-    *(on_one_task(1, "get", "put"), on_one_task(1, "get", "delete")),
-    *(on_one_task(0, "get", "create"), on_one_task(1, "put", "get")),
-    *(on_one_task(1, "swap", "get"), on_one_task(1, "delete", "get")),
-    *(on_one_task(1, "swap", "put"), on_one_task(1, "put", "swap")),
-    *(on_one_task(1, "delete", "put"), on_one_task(1, "put", "delete")),
-    *(on_one_task(0, "create", "put"), on_one_task(0, "put", "create")),
+    on_one_task(1, "get", "put"),
+    on_one_task(1, "get", "delete"),
+    on_one_task(0, "get", "create"),
+    on_one_task(1, "put", "get"),
+    on_one_task(1, "swap", "get"),
+    on_one_task(1, "delete", "get"),
+    on_one_task(1, "swap", "put"),
+    on_one_task(1, "put", "swap"),
+    on_one_task(1, "delete", "put"),
+    on_one_task(1, "put", "delete"),
+    on_one_task(0, "create", "put"),
+    on_one_task(0, "put", "create"),
     on_one_task(1, "delete", "create"),
     # The first is refused, and nobody must see it in passing.
-    *(on_one_task(2, "swap", "get"), on_one_task(1, "create", "get")),
-    *(on_one_task(2, "swap", "delete"), on_one_task(1, "create", "delete")),
+    on_one_task(2, "swap", "get"),
+    on_one_task(1, "create", "get"),
+    on_one_task(2, "swap", "delete"),
+    on_one_task(1, "create", "delete"),
     # Tasks of one owner, whose listing holds both.
-    *((("a", 0, "create"), ("b", 0, "create")), (("a", 0, "put"), ("b", 1, "delete"))),
-    *((("a", 1, "delete"), ("b", 0, "create")), (("a", 1, "delete"), ("b", 1, "delete"))),
+    (CrossedStep("a", 0, "create"), CrossedStep("b", 0, "create")),
+    (CrossedStep("a", 0, "put"), CrossedStep("b", 1, "delete")),
+    (CrossedStep("a", 1, "delete"), CrossedStep("b", 0, "create")),
+    (CrossedStep("a", 1, "delete"), CrossedStep("b", 1, "delete")),
 ]
-"""Which operation is interrupted by which other one."""
+"""Pairs of which the second operation enters the first."""
 
 
 @rule("CON-8", parts=3)
 def random_histories(trial: Trial) -> None:
     """A random concurrent history over a few keys is linearizable."""
     for steps in _CROSSED[trial.part :: 3]:
-        small_histories(trial, *steps)
+        check_pair(trial, *steps)
     for number in range(4):
         seed = trial.seed * 1_000_000 + trial.part * 1_000 + number
-        random_history(trial, seed)
+        check_random_history(trial, seed)
 
 
-def small_histories(trial: Trial, *steps: Step) -> None:
-    """Two operations that meet in every order, or in some rounds where threads race; what both
-    clients read afterwards belongs to the history.
-    """
-    handles, histories = contenders(trial, 2), dict[str, History]()
-    before = {task: version for task, version, _ in steps}
+def check_pair(trial: Trial, *steps: CrossedStep) -> None:
+    """Two operations, crossed at each yield point, and in some races where those show nothing."""
+    handles = contenders(trial, 2)
+    histories = dict[str, History]()
 
     def pair(key: str) -> Sequence[Call]:
-        histories[key] = history = History(trial.owner())
-        for task, version in before.items():
-            for _ in range(version):
-                Client(history, handles[0], trial).put(task)
-        clients = [Client(history, handle, trial) for handle in handles]
-        return [
-            partial(getattr(client, name), task)
-            for client, (task, _, name) in zip(clients, steps, strict=True)
-        ]
+        histories[key] = History(trial.owner())
+        return calls_of(trial, histories[key], handles, steps)
 
     def check(key: str, attempts: list[Attempt]) -> None:
         raise_unexpected(attempts)
-        for handle in handles:
-            client = Client(histories[key], handle, trial)
-            for task in before:
-                client.get(task)
-            client.list([*before])
-        same_count(handles[0], histories[key].owner_id)
-        histories[key].verify(trial, "CON-8")
+        check_history(trial, histories[key], handles, sorted({step.task for step in steps}))
 
-    crossed(trial, pair, check)
+    explore_crossings(trial, pair, check)
     for number in () if is_fast(trial) else range(3):
-        check(key := f"round {number}", together(trial.watchdog, pair(key)))
+        key = f"round {number}"
+        check(key, call_simultaneously(trial.watchdog, pair(key)))
 
 
-def same_count(handle: StorageBackend, owner: str) -> None:
-    """Nobody writes any more: the count is that of the listing."""
+def calls_of(
+    trial: Trial, history: History, handles: list[StorageBackend], steps: Sequence[CrossedStep]
+) -> Sequence[Call]:
+    """The operations, each of a client of its own, on tasks that have their versions."""
+    for task, version in {step.task: step.version for step in steps}.items():
+        for _ in range(version):
+            Client(history, handles[0], trial).put(task)
+    clients = [Client(history, handle, trial) for handle in handles]
+    return [
+        partial(getattr(client, step.operation), step.task)
+        for client, step in zip(clients, steps, strict=True)
+    ]
+
+
+def check_history(
+    trial: Trial, history: History, handles: list[StorageBackend], tasks: Sequence[str]
+) -> None:
+    """What is read afterwards through either handle belongs to the history."""
+    for handle in handles:
+        client = Client(history, handle, trial)
+        for task in tasks:
+            client.get(task)
+        client.list(tasks)
+    check_count(handles[0], history.owner_id)
+    history.verify(trial, "CON-8")
+
+
+def check_count(handle: StorageBackend, owner: str) -> None:
+    """While nobody writes, the count is that of the listing."""
     try:
         listed, counted = len(handle.list_by_owner(owner)), handle.count_by_owner(owner)
     except BackendError:
-        return  # not done, as far as races are concerned
+        return  # counts as not done, in a race
     if listed != counted:
         raise Violation(f"a count of {listed}, as many as are listed", f"{counted}")
 
 
-def random_history(trial: Trial, seed: int) -> None:
+def check_random_history(trial: Trial, seed: int) -> None:
     """Four clients on three keys, some dozen operations each."""
     keys = ["a", "b", "c"]
     history = History(trial.owner())
     clients = [Client(history, handle, trial) for handle in contenders(trial, 4)]
 
-    def live(client: Client, random: Random) -> None:
+    def call_some(client: Client, random: Random) -> None:
         for _ in range(14):
             random_operation(client, random, keys)
 
-    with preempted(trial, seed):
-        attempts = together(
-            trial.watchdog,
-            [
-                partial(live, client, Random(f"{seed} {number}"))
-                for number, client in enumerate(clients)
-            ],
-        )
+    calls = [
+        partial(call_some, client, Random(f"{seed} {number}"))
+        for number, client in enumerate(clients)
+    ]
+    with preempting(trial, seed):
+        attempts = call_simultaneously(trial.watchdog, calls)
     raise_unexpected(attempts)
     history.verify(trial, "CON-8")
 

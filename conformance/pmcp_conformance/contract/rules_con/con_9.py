@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import (
     expect_entry,
     expect_raises,
     expect_returns,
     expect_stored,
     listed_entry,
 )
-from pmcp_conformance.engine.recording import RecordedBackend
-from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     NotFoundError,
 )
@@ -22,22 +22,9 @@ def handles_see_each_other(trial: Trial) -> None:
     """What one handle has written, another handle reads at once."""
     owner = trial.owner()
     pair = [trial.open("first"), trial.open("second")]
-    record = trial.record(owner)
-    for reader in pair:  # whatever it may keep of this must not be told later
+    for reader in pair:  # whatever it may cache of this must not be returned later
         nothing_there(trial, owner, reader)
-    for version in range(1, 9):
-        writer, reader = pair[version % 2], pair[1 - version % 2]
-        if version > 1:
-            reader.get(owner, "task")
-        if version == 1:
-            expect_returns(1, writer.create, record)
-        elif version % 3:
-            expect_returns(version, writer.put, record := trial.record(owner))
-        else:
-            record = trial.record(owner)
-            expect_returns(version, writer.put_if_version, record, version - 1)
-        expect_stored(trial, record, version, reader)
-        expect_entry(listed_entry(trial, owner, "task", reader), record, version)
+    write_in_turn(trial, owner, pair)
     for writer, reader in (pair, pair[::-1]):
         expect_returns(True, writer.delete, owner, "task")
         nothing_there(trial, owner, reader)
@@ -45,6 +32,23 @@ def handles_see_each_other(trial: Trial) -> None:
         expect_returns(1, writer.create, record)
         expect_stored(trial, record, 1, reader)
         expect_returns(1, reader.count_by_owner, owner)
+
+
+def write_in_turn(trial: Trial, owner: str, pair: list[RecordedBackend]) -> None:
+    """One handle creates a record and both overwrite it, and each time the other one reads it."""
+    for version in range(1, 9):
+        writer, reader = pair[version % 2], pair[1 - version % 2]
+        record = trial.record(owner)
+        if version == 1:
+            expect_returns(1, writer.create, record)
+        else:
+            reader.get(owner, "task")
+            if version % 3:
+                expect_returns(version, writer.put, record)
+            else:
+                expect_returns(version, writer.put_if_version, record, version - 1)
+        expect_stored(trial, record, version, reader)
+        expect_entry(listed_entry(trial, owner, "task", reader), record, version)
 
 
 def nothing_there(trial: Trial, owner: str, reader: RecordedBackend) -> None:

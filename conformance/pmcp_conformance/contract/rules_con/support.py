@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
-from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.preemption import preempted
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored
+from pmcp_conformance.interleaving.preemption import preempting
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     BackendError,
     ConcurrentModificationError,
-    NotFoundError,
     OutcomeUnknownError,
     StorageBackend,
     TaskRecord,
 )
 
 CONTENDERS = 8
-
+"""Threads of a race."""
 
 ROUNDS = 12
+"""Races of a rule, more or fewer by a factor where one shows more or less."""
+
+_MOST_TRIES = 1000
+"""For one increment, before it is given up."""
 
 
 def contend(trial: Trial, seed: int, calls: Sequence[Call]) -> list[Attempt]:
-    """Let the calls race; an error that is no StorageError is a violation by itself."""
-    with preempted(trial, seed):
-        return together(trial.watchdog, calls)
+    """Let the calls race; what came of each."""
+    with preempting(trial, seed):
+        return call_simultaneously(trial.watchdog, calls)
 
 
 def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attempt]:
@@ -43,7 +45,7 @@ def succeeded(attempts: list[Attempt], *definite: type[Exception]) -> list[Attem
     return [attempt for attempt in attempts if attempt.error is None]
 
 
-def holds_a_winner(
+def check_winner_stored(
     trial: Trial, calls: list[partial[int]], attempts: list[Attempt], version: int
 ) -> None:
     """The key has the record of the call that succeeded, if one did, and the next write holds."""
@@ -59,28 +61,17 @@ def check_counter(trial: Trial, owner: str, key: str, successes: int, unknown: i
     """The counter, its version and the number of increments agree."""
     found = trial.backend.get(owner, key)
     counter, version = found.record.variables["counter"], found.version
-    told = f"counter {counter}, version {version}, {successes} successes, {unknown} unknown"
+    observed = f"counter {counter}, version {version}, {successes} successes, {unknown} unknown"
     agree = counter == version - 1 and successes <= counter <= successes + unknown
-    expect(agree, "counter = version - 1 = number of successes", told)
+    expect(agree, "counter = version - 1 = number of successes", observed)
 
 
-def exactly_one(attempts: list[Attempt], winners: list[Attempt]) -> None:
+def check_exactly_one(attempts: list[Attempt], winners: list[Attempt]) -> None:
     """One winner; none only where an outcome is unknown."""
     unknown = any(attempt.unknown for attempt in attempts)
     if len(winners) > 1 or (not winners and not unknown):
-        told = f"{len(winners)} of {len(attempts)}"
-        raise Violation("exactly one success", told, explained(attempts))
-
-
-def look(reader: StorageBackend, owner: str) -> None:
-    """What the reader is shown belongs together."""
-    for entry in (reader.get(owner, "task"), *reader.list_by_owner(owner)):
-        told = entry.record.variables["version"], entry.version
-        if told[0] != told[1]:
-            raise Violation(
-                "a record and its own version",
-                f"the record of version {told[0]} with version {told[1]}",
-            )
+        observed = f"{len(winners)} of {len(attempts)}"
+        raise Violation("exactly one success", observed, explained(attempts))
 
 
 def check_one_winner(attempts: list[Attempt]) -> None:
@@ -88,8 +79,8 @@ def check_one_winner(attempts: list[Attempt]) -> None:
     winners = succeeded(attempts, ConcurrentModificationError)
     lines = explained(attempts)
     if len(winners) > 1:
-        told = f"{len(winners)} of {len(attempts)} succeeded: an update was lost"
-        raise Violation("at most one success", told, lines)
+        observed = f"{len(winners)} of {len(attempts)} succeeded: an update was lost"
+        raise Violation("at most one success", observed, lines)
     refusals = [a.error for a in attempts if isinstance(a.error, ConcurrentModificationError)]
     if not winners and not refusals:
         raise Violation("at least one definite answer", "none", lines)
@@ -99,26 +90,27 @@ def check_one_winner(attempts: list[Attempt]) -> None:
         raise Violation("refusals that report version 2 or later", "an older one", lines)
 
 
-PATIENCE = 1000
-
-
 class Incrementer:
-    """A worker that reads a counter and swaps it for one more, until each increment holds."""
+    """A thread's work: it reads a counter and swaps it for one more, until each increment holds."""
 
     def __init__(self, trial: Trial, owner: str, handle: StorageBackend) -> None:
-        self._trial, self._owner, self._handle = trial, owner, handle
-        self.successes = self.unknown = 0
-        self.attempts: list[int] = []
+        self._trial = trial
+        self._owner = owner
+        self._handle = handle
         self._refusal = ""
+        self.successes = 0
+        self.unknown = 0
+        self.attempts: list[int] = []
+        """How many attempts each increment has taken."""
 
     def increment(self, times: int) -> None:
         for _ in range(times):
             tries = 1
             while not self._once():
                 tries += 1
-                if tries > PATIENCE:
-                    told = f"{PATIENCE} attempts in vain, the last of which {self._refusal}"
-                    raise Violation("progress under contention", told)
+                if tries > _MOST_TRIES:
+                    observed = f"{_MOST_TRIES} attempts in vain, the last of which {self._refusal}"
+                    raise Violation("progress under contention", observed)
             self.attempts.append(tries)
 
     def _once(self) -> bool:
@@ -136,16 +128,3 @@ class Incrementer:
             return False
         self.successes += 1
         return True
-
-
-Reach = Callable[..., Any]
-"""Calls an operation by its name, in this process or another."""
-
-
-def shown(reader: Reach, owner: str) -> tuple[Any, Any, Any]:
-    """What a process finds of the owner's task: by get, in the listing and in the count."""
-    try:
-        found = reader("get", owner, "task")
-    except NotFoundError:
-        found = None
-    return found, reader("list_by_owner", owner), reader("count_by_owner", owner)

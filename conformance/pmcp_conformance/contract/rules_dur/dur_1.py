@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored
 
 
 @rule("DUR-1", facts=("durable", "shared"))

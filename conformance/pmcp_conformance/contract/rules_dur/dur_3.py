@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.expectations import expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_returns, expect_stored
 
 
 @rule("DUR-3", facts=("durable", "shared"))

@@ -6,20 +6,17 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_dur.support import SECONDS
+from pmcp_conformance.contract.rules_dur.support import SECONDS, killed_at
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import at_each_place, told
-from pmcp_conformance.interleaving.yield_points import Place
+from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
+from pmcp_conformance.interleaving.simultaneous import spin_until
+from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child import Child
-from pmcp_conformance.processes.child_main import wait_until
-from pmcp_conformance.processes.crashes import (
-    check_agreement,
-    heard_until,
-)
+from pmcp_conformance.processes.crashes import Plan, check_agreement, reports_until
 from pmcp_conformance.processes.fork_server import start_child
+from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone
 
 
 @rule("DUR-5", facts=("durable", "interprocess"))
@@ -27,68 +24,75 @@ def all_agree_after_a_kill(trial: Trial) -> None:
     """After a kill inside a delete or a cleanup get, listing and count agree."""
     random = Random(trial.seed + 5)
     ids = [f"t{n:02}" for n in range(12)]
-    at_each_place(trial, partial(agree_after_a_kill_at, trial, ids[:3], "delete"), within=SECONDS)
+    explore_kills(trial, ids[:3], "delete")
     for _ in range(8):
         owner = trial.owner()
         for task_id in ids:
             trial.store_record(owner, task_id)
-        kill_inside_a_delete(start_child(trial), [("delete", (owner, t)) for t in ids], random)
+        plan = [MethodCall("delete", (owner, task_id)) for task_id in ids]
+        kill_inside_a_delete(start_child(trial), plan, random)
         check_agreement(trial, owner, ids)
     if not trial.target.native_expiry:
-        at_each_place(
-            trial,
-            partial(agree_after_a_kill_at, trial, ids[:3], "cleanup_expired"),
-            within=SECONDS,
-        )
+        explore_kills(trial, ids[:3], "cleanup_expired")
         agree_after_a_killed_cleanup(trial, ids, random)
 
 
-def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: Place) -> bool:
-    """Kill a process at that place of a delete or a cleanup; False if it has fewer places."""
-    owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
-    for task_id in ids:
-        trial.store_record(owner, task_id, expires_at=past)
+def explore_kills(trial: Trial, ids: list[str], method: str) -> None:
+    """Kill a child at each yield point of a delete, or of a cleanup."""
+    at_each_yield_point(trial, partial(agree_after_a_kill_at, trial, ids, method), within=SECONDS)
+
+
+def agree_after_a_kill_at(trial: Trial, ids: list[str], method: str, at: YieldPoint) -> bool:
+    """Kill a child at that yield point; False if the operation has fewer."""
+    owner = owner_of_expired(trial, ids)
     args = (owner, ids[1]) if method == "delete" else ()
     child = start_child(trial)
     child.call("count_by_owner", owner)  # whatever opening does is then done
-    died_at = child.dies(at, method, *args)
-    with told(f"after a process was killed at {died_at}" if died_at else ""):
+    died_at = child.kill_at(at, method, *args)
+    with noting_when(killed_at(died_at)):
         check_agreement(trial, owner, ids)
     return bool(died_at)
 
 
-def kill_inside_a_delete(child: Child, plan: list[Any], random: Random) -> None:
+def kill_inside_a_delete(child: Child, plan: Plan, random: Random) -> None:
     """Kill the child somewhere in a step that is neither the first nor the last."""
     step = random.randrange(2, len(plan) - 1)
-    heard_until(child, plan, "begins", 1)
+    child.start_plan(plan)
+    reports_until(child, StepBegun, 1)
     begun = time.monotonic()
-    for message in child.answers(within=30.0):
-        if message[:2] == ("begins", step):
-            break
-    wait(random.uniform(0, 1.5) * (time.monotonic() - begun) / (step - 1))
+    reports_until(child, StepBegun, step)
+    spin(random.uniform(0, 1.5) * (time.monotonic() - begun) / (step - 1))
     child.kill()
-    list(child.rest())
+    child.last_messages()
 
 
 def agree_after_a_killed_cleanup(trial: Trial, ids: list[str], random: Random) -> None:
-    """The same inside of a cleanup; the first one is not killed, but shows how long it takes."""
+    """The same inside a cleanup; the first one is not killed, but shows how long it takes."""
     took = 0.0
     for number in range(4):
-        owner, past = trial.owner(), datetime.now(UTC) - timedelta(hours=1)
-        for task_id in ids:
-            trial.store_record(owner, task_id, expires_at=past)
+        owner = owner_of_expired(trial, ids)
         child = start_child(trial)
-        heard_until(child, [("cleanup_expired", ())], "begins", 0)
+        child.start_plan([MethodCall("cleanup_expired")])
+        reports_until(child, StepBegun, 0)
         begun = time.monotonic()
         if number == 0:
-            next(child.answers(within=30.0))
+            reports_until(child, StepDone, 0)
             took = time.monotonic() - begun
-        wait(random.uniform(0, took))
+        spin(random.uniform(0, took))
         child.kill()
-        list(child.rest())
+        child.last_messages()
         check_agreement(trial, owner, ids)
 
 
-def wait(seconds: float) -> None:
-    """Spin for that long: sleeping is too coarse to meet an operation."""
-    wait_until(time.monotonic_ns() + round(seconds * 1e9))
+def owner_of_expired(trial: Trial, ids: list[str]) -> str:
+    """An owner with these tasks, all of them expired."""
+    owner = trial.owner()
+    past = datetime.now(UTC) - timedelta(hours=1)
+    for task_id in ids:
+        trial.store_record(owner, task_id, expires_at=past)
+    return owner
+
+
+def spin(seconds: float) -> None:
+    """Wait for that long: sleeping is too coarse to meet an operation."""
+    spin_until(time.monotonic_ns() + round(seconds * 1e9))

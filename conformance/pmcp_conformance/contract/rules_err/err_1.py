@@ -1,4 +1,4 @@
-"""ERR-1: only our errors."""
+"""ERR-1: the errors of all operations are of the contract's kinds, and show their cause."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import caught, every_operation, failing_calls
-from pmcp_conformance.engine.expectations import expect
+from pmcp_conformance.contract.rules_err.support import error_of, every_operation, failing_calls
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.connections import Route
-from pmcp_storage import (
-    BackendError,
-    StorageError,
-)
+from pmcp_conformance.expectations import expect
+from pmcp_conformance.network.faulty_connection import FaultyConnection
+from pmcp_storage import BackendError, StorageError
 
 
 @rule("ERR-1")
-def only_our_errors(trial: Trial) -> None:
+def only_errors_of_the_contract(trial: Trial) -> None:
     """Every error that an operation raises is a StorageError, ValueError or TypeError; what the
     library raised is its __cause__.
     """
@@ -28,42 +25,43 @@ def only_our_errors(trial: Trial) -> None:
         broken = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
         for name, call in every_operation(trial, broken, owner).items():
             calls[f"{name} on misconfigured storage"] = call
-        # A storage that expires records by itself has nothing to do here, and so may not fail.
-        with one_of_ours(trial, "cleanup_expired on misconfigured storage"):
+        # Where the storage expires records by itself, cleanup_expired does nothing and may succeed.
+        with of_the_contract("cleanup_expired on misconfigured storage"):
             broken.cleanup_expired()
     for name, call in calls.items():
-        error = caught(name, call)
-        with one_of_ours(trial, name):
+        error = error_of(name, call)
+        with of_the_contract(name):
             raise error
     if trial.target.offers("address"):
-        only_our_errors_of_the_unreachable(trial, owner)
+        errors_of_unreachable_storage(trial, owner)
 
 
-def only_our_errors_of_the_unreachable(trial: Trial, owner: str) -> None:
-    """The same of storage that cannot be reached."""
-    with Route(trial) as route:
-        calls = every_operation(trial, route.handle(), owner)
-        route.proxy.refuse()
+def errors_of_unreachable_storage(trial: Trial, owner: str) -> None:
+    """Calls on storage that cannot be reached raise errors of the contract too."""
+    with FaultyConnection(trial) as connection:
+        calls = every_operation(trial, connection.handle(), owner)
+        connection.proxy.refuse()
         for name, call in calls.items():
-            error = caught(name, call, "FLT-1")
+            error = error_of(name, call, "FLT-1")
             where = f"{name} on storage that cannot be reached"
-            with one_of_ours(trial, where):
+            with of_the_contract(where):
                 raise error
-            # Later ones may fail without a look at the storage.
+            # Later calls may fail without trying to reach the storage again.
             if name == "get" and isinstance(error, StorageError):
-                told = f"{type(error).__name__} without a cause"
-                expect(error.__cause__, f"the library's error as the __cause__ from {where}", told)
+                observed = f"{type(error).__name__} without a cause"
+                wanted = f"the library's error as the __cause__ from {where}"
+                expect(error.__cause__, wanted, observed)
 
 
 @contextmanager
-def one_of_ours(trial: Trial, name: str) -> Iterator[None]:
-    """An error that is raised in here is of the contract's kinds and shows its cause."""
+def of_the_contract(name: str) -> Iterator[None]:
+    """An error that is raised in here is of a kind that the contract allows, and has its cause."""
     try:
         yield
     except Exception as error:
         kinds = (StorageError, ValueError, TypeError)
-        told = f"{type(error).__module__}.{type(error).__name__}: {error}"
-        expect(isinstance(error, kinds), f"a StorageError from {name}", told)
+        observed = f"{type(error).__module__}.{type(error).__name__}: {error}"
+        expect(isinstance(error, kinds), f"a StorageError from {name}", observed)
         lost = isinstance(error, BackendError) and error.__context__ and not error.__cause__
-        told = f"{type(error).__name__}, raised while handling {error.__context__!r:.80}"
-        expect(not lost, f"the library's error as the __cause__ from {name}", told)
+        observed = f"{type(error).__name__}, raised while handling {error.__context__!r:.80}"
+        expect(not lost, f"the library's error as the __cause__ from {name}", observed)

@@ -1,14 +1,14 @@
-"""ERR-10: rows of another key."""
+"""ERR-10: a row that names another key than its own is never returned."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import corrupt
-from pmcp_conformance.engine.expectations import expect_returns
+from pmcp_conformance.contract.rules_err.support import expect_corrupt
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_returns
 
 
-@rule("ERR-10", doors=("plant",))
+@rule("ERR-10", back_doors=("plant",))
 def rows_of_another_key(trial: Trial) -> None:
     """A row whose JSON names another owner or task than its key is never returned as a record of
     that key.
@@ -27,5 +27,5 @@ def rows_of_another_key(trial: Trial) -> None:
             lambda: list(trial.backend.iter_by_owner(owner)),
         ]
         for call in calls:
-            corrupt(trial, owner, call)
+            expect_corrupt(trial, owner, call)
     expect_returns([], trial.backend.list_by_owner, other)

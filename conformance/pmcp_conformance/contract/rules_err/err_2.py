@@ -1,22 +1,22 @@
-"""ERR-2: corrupt rows in get."""
+"""ERR-2: reading a row that is no record raises an error, whatever the row holds."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import corrupt, planted
+from pmcp_conformance.contract.rules_err.support import expect_corrupt, plant_corrupt_rows
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 
 
-@rule("ERR-2", doors=("plant",))
+@rule("ERR-2", back_doors=("plant",))
 def corrupt_rows_in_get(trial: Trial) -> None:
     """A row that is not a record (valid JSON of the wrong shape, or broken JSON where the storage
     takes it) makes get raise CorruptRecordError.
     """
     owner = trial.owner()
-    for what in planted(trial, owner):
+    for what in plant_corrupt_rows(trial, owner):
         try:
-            corrupt(trial, owner, trial.backend.get, owner, "task")
+            expect_corrupt(trial, owner, trial.backend.get, owner, "task")
         except Violation as violation:
             expected = f"{violation.expected} for a row with {what}"
             raise Violation(expected, violation.observed) from violation

@@ -1,25 +1,25 @@
-"""ERR-3: corrupt rows in listings."""
+"""ERR-3: a listing with a row that is no record raises an error, until the row is deleted."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import corrupt, planted
-from pmcp_conformance.engine.expectations import expect_listed, expect_returns
+from pmcp_conformance.contract.rules_err.support import expect_corrupt, plant_corrupt_rows
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_listed, expect_returns
 
 
-@rule("ERR-3", doors=("plant",))
+@rule("ERR-3", back_doors=("plant",))
 def corrupt_rows_in_listings(trial: Trial) -> None:
     """Such a row makes the listing raise CorruptRecordError naming the row, rather than leave it
     out; delete removes it.
     """
     owner = trial.owner()
     sound = [trial.store_record(owner, task_id) for task_id in ("a", "z")]
-    for _ in planted(trial, owner):
+    for _ in plant_corrupt_rows(trial, owner):
         for listing in (
             trial.backend.list_by_owner,
             lambda o: list(trial.backend.iter_by_owner(o)),
         ):
-            corrupt(trial, owner, listing, owner)
+            expect_corrupt(trial, owner, listing, owner)
         expect_returns(True, trial.backend.delete, owner, "task")
         expect_listed(trial, owner, *sound)

@@ -1,17 +1,15 @@
-"""ERR-4: misconfigured storage."""
+"""ERR-4: storage that is missing or wrongly set up is refused, whichever operation comes first."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation
-from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    BackendError,
-)
+from pmcp_conformance.expectations import expect, expect_raises
+from pmcp_storage import BackendError
 
 
-@rule("ERR-4", doors=("open_misconfigured",))
+@rule("ERR-4", back_doors=("open_misconfigured",))
 def misconfigured_storage(trial: Trial) -> None:
     """Storage that is missing or wrongly set up is refused by the first operation, with a message
     that names what is missing.
@@ -19,9 +17,9 @@ def misconfigured_storage(trial: Trial) -> None:
     owner = trial.owner()
     names = every_operation(trial, trial.backend, owner)
     for name in names:
-        # A handle of its own for each: every operation can be the first.
+        # A handle for each, so that every operation is the first one once.
         handle = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
         call = every_operation(trial, handle, owner)[name]
         error = expect_raises(BackendError, call)
-        told = f"only {str(error)!r}"
-        expect(len(str(error).split()) > 3, f"a message from {name} that helps", told)
+        observed = f"only {str(error)!r}"
+        expect(len(str(error).split()) > 3, f"a message from {name} that helps", observed)

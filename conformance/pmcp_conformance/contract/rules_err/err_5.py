@@ -1,4 +1,4 @@
-"""ERR-5: nothing leaks."""
+"""ERR-5: neither errors nor logs show what a record holds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import (
     SECRET,
-    caught,
-    corrupt_secrets,
+    error_of,
+    errors_of_corrupt_rows,
+    errors_on_misconfigured_storage,
     failing_calls,
-    misconfigured_secrets,
-    spoilt,
 )
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.connections import at_once
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import HandleCall
+from pmcp_conformance.expectations import expect
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.schedules import always
+from pmcp_conformance.network.tested_operations import HandleCall
 
 
 @rule("ERR-5")
@@ -31,30 +35,38 @@ def nothing_leaks(trial: Trial) -> None:
     owner = trial.owner()
     trial.store_record_at(2, owner)
     with logged(trial) as log:
-        shown = [
-            (f"the error of {name}", caught(name, call))
-            for name, call in failing_calls(trial, owner).items()
-        ]
-        shown += list(corrupt_secrets(trial, owner))
-        shown += list(misconfigured_secrets(trial, owner))
-        shown += list(spoilt_secrets(trial))
+        errors = errors_around_secrets(trial, owner)
         trial.backend.put(trial.record(owner, "task", variables={"secret": SECRET}, result=SECRET))
         found = trial.backend.get(owner, "task")
         trial.backend.list_by_owner(owner)
-    for name, error in shown:
+    for name, error in errors:
         for text in (str(error), repr(error), repr(error.args)):
-            told = f"{type(error).__name__}: {text[:200]}"
-            expect(SECRET not in text, f"{name} without variables and result", told)
+            observed = f"{type(error).__name__}: {text[:200]}"
+            expect(SECRET not in text, f"{name} without variables and result", observed)
     for name, value in (("the handle", trial.backend.unrecorded), ("what get returned", found)):
         for text in (str(value), repr(value)):
             expect(SECRET not in text, f"{name} shown without variables", text[:200])
-    told = next((line for line in log if SECRET in line), "")
-    place = max(0, told.find(SECRET) - 100)
-    expect(not told, "a log without variables and result", told[place : place + 200])
+    leak = next((line for line in log if SECRET in line), "")
+    start = max(0, leak.find(SECRET) - 100)
+    expect(not leak, "a log without variables and result", leak[start : start + 200])
 
 
-def spoilt_secrets(trial: Trial) -> list[tuple[str, Exception]]:
-    """What calls on a record with secrets raise whose answers are spoilt, if anything."""
+def errors_around_secrets(trial: Trial, owner: str) -> list[tuple[str, Exception]]:
+    """The errors of calls that had the secret in what they wrote or read."""
+    calls = failing_calls(trial, owner)
+    return [
+        *((f"the error of {name}", error_of(name, call)) for name, call in calls.items()),
+        *errors_of_corrupt_rows(trial, owner),
+        *errors_on_misconfigured_storage(trial, owner),
+        *errors_under_faults(trial),
+    ]
+
+
+def errors_under_faults(trial: Trial) -> list[tuple[str, Exception]]:
+    """Each call that fails when a fault hits its answer, and its error; the record has the secret.
+
+    Nothing where the target does not show its storage's address.
+    """
     if not trial.target.offers("address"):
         return []
     record = trial.record(trial.owner(), variables={"secret": SECRET * 50}, result=SECRET)
@@ -65,16 +77,26 @@ def spoilt_secrets(trial: Trial) -> list[tuple[str, Exception]]:
         "put": lambda handle: handle.put(record),
     }
     jobs = [
-        partial(spoilt, trial, f"{name} where {fault}", call, fault)
+        partial(error_under_fault, trial, f"{name} where {fault.description}", call, fault)
         for name, call in calls.items()
-        for fault in (Fault.CUT_ANSWER, Fault.GARBLE, Fault.MUDDLE, Fault.LOSE_ANSWER)
+        for fault in (CUT_ANSWER, GARBLE_ANSWER, PREPEND_ERROR_PAGE, LOSE_ANSWER)
     ]
-    return [shown for shown in at_once(jobs) if shown is not None]
+    return [found for found in run_concurrently(jobs) if found is not None]
+
+
+def error_under_fault(
+    trial: Trial, name: str, call: HandleCall, fault: Fault
+) -> tuple[str, Exception] | None:
+    """The name of the call and its error while the fault lasts; None if it succeeds."""
+    with FaultyConnection(trial) as connection:
+        connection.proxy.inject(always(fault))
+        error = connection.call(call).error
+    return None if error is None else (f"the error of {name}", error)
 
 
 @contextmanager
 def logged(trial: Trial) -> Iterator[list[str]]:
-    """What the loggers of the backend's own package say meanwhile; libraries' are not its own."""
+    """What the loggers of the backend's own package, not of its libraries, say meanwhile."""
     lines: list[str] = []
 
     class Handler(logging.Handler):

@@ -1,16 +1,12 @@
-"""ERR-6: the handle survives errors."""
+"""ERR-6: a handle works after each error that a call can raise."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import caught, failing_calls
-from pmcp_conformance.engine.expectations import (
-    expect_listed,
-    expect_returns,
-    expect_stored,
-    premise,
-)
+from pmcp_conformance.contract.rules_err.support import error_of, failing_calls
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect_listed, expect_returns, expect_stored
 
 
 @rule("ERR-6")
@@ -24,7 +20,7 @@ def the_handle_survives_errors(trial: Trial) -> None:
     trial.store_record_at(2, owner)
     version = 2
     for name, call in failing_calls(trial, owner).items():
-        caught(name, call)
+        error_of(name, call)
         for handle in handles:
             version += 1
             record = trial.record(owner)

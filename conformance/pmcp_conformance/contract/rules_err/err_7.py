@@ -1,21 +1,19 @@
-"""ERR-7: closing."""
+"""ERR-7: closing a handle, twice too, ends that handle and no other."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation
-from pmcp_conformance.engine.expectations import expect_raises, expect_returns, expect_stored
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    BackendError,
-)
+from pmcp_conformance.expectations import expect_raises, expect_returns, expect_stored
+from pmcp_storage import BackendError
 
 
 @rule("ERR-7")
 def closing(trial: Trial) -> None:
     """close can be called twice; an operation after close raises BackendError; a second handle
-    goes on working.
+    keeps working.
     """
     owner = trial.owner()
     first, second = trial.open("first"), trial.open("second")

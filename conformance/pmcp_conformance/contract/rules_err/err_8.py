@@ -1,4 +1,4 @@
-"""ERR-8: errors survive pickle and copy."""
+"""ERR-8: errors survive pickle and copy, so that they can cross processes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from typing import cast
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import (
-    caught,
-    corrupt_secrets,
+    error_of,
+    errors_of_corrupt_rows,
+    errors_on_misconfigured_storage,
     failing_calls,
-    misconfigured_secrets,
 )
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    StorageError,
-)
+from pmcp_conformance.expectations import expect
+from pmcp_storage import StorageError
 
 
 @rule("ERR-8")
@@ -28,28 +26,36 @@ def errors_survive_pickle_and_copy(trial: Trial) -> None:
     """Every error survives pickle and copy with its attributes."""
     owner = trial.owner()
     trial.store_record_at(2, owner)
-    errors = {name: caught(name, call) for name, call in failing_calls(trial, owner).items()}
-    errors |= corrupt_secrets(trial, owner)
-    errors |= misconfigured_secrets(trial, owner)
+    errors = {name: error_of(name, call) for name, call in failing_calls(trial, owner).items()}
+    errors |= errors_of_corrupt_rows(trial, owner)
+    errors |= errors_on_misconfigured_storage(trial, owner)
     for name, error in errors.items():
         if isinstance(error, StorageError):
             for how, duplicate in duplicates(name, error):
-                same = type(duplicate) is type(error) and vars(duplicate) == vars(error)
-                same = same and str(duplicate) == str(error)
-                told = f"{how}: {type(duplicate).__name__} with {short(vars(duplicate))}"
-                expect(same, f"the error of {name} with {short(vars(error))}", told)
+                observed = f"{how}: {type(duplicate).__name__} with {short(vars(duplicate))}"
+                wanted = f"the error of {name} with {short(vars(error))}"
+                expect(is_equal(error, duplicate), wanted, observed)
 
 
 def duplicates(name: str, error: StorageError) -> Iterator[tuple[str, Exception]]:
-    """The error after pickle and after copy."""
-    ways: dict[str, Callable[[StorageError], Exception]] = {
+    """The error after each way to duplicate it, by the name of the way."""
+    ways_to_duplicate: dict[str, Callable[[StorageError], Exception]] = {
         "pickle": lambda error: cast("Exception", pickle.loads(pickle.dumps(error))),
         "copy": copy.copy,
         "deepcopy": copy.deepcopy,
     }
-    for how, way in ways.items():
+    for how, duplicate in ways_to_duplicate.items():
         try:
-            yield how, way(error)
+            yield how, duplicate(error)
         except Exception as failure:
-            told = f"{type(error).__name__}: {how} raised {type(failure).__name__}: {failure}"
-            raise Violation(f"the error of {name} to survive {how}", told) from failure
+            observed = f"{type(error).__name__}: {how} raised {type(failure).__name__}: {failure}"
+            raise Violation(f"the error of {name} to survive {how}", observed) from failure
+
+
+def is_equal(error: StorageError, duplicate: Exception) -> bool:
+    """Whether both are of one kind, with equal attributes and the same text."""
+    return (type(duplicate), vars(duplicate), str(duplicate)) == (
+        type(error),
+        vars(error),
+        str(error),
+    )

@@ -1,4 +1,4 @@
-"""ERR-9: wrong arguments."""
+"""ERR-9: wrong arguments, each in every place that takes one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.attempt import Call
-from pmcp_conformance.engine.expectations import expect_listed, expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_listed, expect_raises, expect_stored
 
 
 @rule("ERR-9")

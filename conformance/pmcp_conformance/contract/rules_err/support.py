@@ -1,4 +1,4 @@
-"""Shared by the rules on errors."""
+"""What the rules on errors share: calls that must fail, and the errors that they raise."""
 
 from __future__ import annotations
 
@@ -8,19 +8,29 @@ from typing import Any, cast
 
 from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect, expect_raises
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Violation
-from pmcp_conformance.network.connections import Route
-from pmcp_conformance.network.faults import Fault, lasting
-from pmcp_conformance.network.operations import HandleCall
-from pmcp_storage import (
-    CorruptRecordError,
-)
+from pmcp_conformance.expectations import expect, expect_raises
+from pmcp_storage import CorruptRecordError
 
 SECRET = "hidden-5f1d7c"
-"""A value that must not show anywhere but in the record."""
+"""A value that must show nowhere but in the record."""
+
+_DEMANDED_BY = {
+    "get of an absent key": "GET-1",
+    "create of a present key": "CRE-2",
+    "a stale put_if_version": "CAS-2",
+    "put_if_version of an absent key": "CAS-5",
+    "put_if_version with version 0": "CAS-10",
+    "a listing with limit 0": "LIST-12",
+    "get of an empty id": "ERR-9",
+    "put of something else": "ERR-9",
+    "put of a record over the limit": "VAL-9",
+    "get of a corrupt row": "ERR-2",
+    "a listing with one": "ERR-3",
+}
+"""For each call that must fail, the rule that says so."""
 
 
 def failing_calls(trial: Trial, owner: str) -> dict[str, Call]:
@@ -45,33 +55,6 @@ def failing_calls(trial: Trial, owner: str) -> dict[str, Call]:
     return calls
 
 
-DEMANDED_BY = {
-    "get of an absent key": "GET-1",
-    "create of a present key": "CRE-2",
-    "a stale put_if_version": "CAS-2",
-    "put_if_version of an absent key": "CAS-5",
-    "put_if_version with version 0": "CAS-10",
-    "a listing with limit 0": "LIST-12",
-    "get of an empty id": "ERR-9",
-    "put of something else": "ERR-9",
-    "put of a record over the limit": "VAL-9",
-    "get of a corrupt row": "ERR-2",
-    "a listing with one": "ERR-3",
-}
-"""The rules that these calls raise an error at all."""
-
-
-def caught(name: str, call: Call, demanded_by: str = "ERR-4") -> Exception:
-    """The error that the call must raise, as a premise: of the rule that the table above names, or
-    of this one."""
-    try:
-        result = call()
-    except Exception as error:
-        return error
-    missing = Violation(f"an error from {name}", f"it returned {short(result, 80)}")
-    raise Blocked(DEMANDED_BY.get(name, demanded_by), missing)
-
-
 def every_operation(
     trial: Trial, handle: RecordedBackend, owner: str, **changes: Any
 ) -> dict[str, Call]:
@@ -89,8 +72,24 @@ def every_operation(
     }
 
 
-def misconfigured_secrets(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
-    """The errors of writing and reading a secret where the storage is missing."""
+def error_of(name: str, call: Call, demanded_by: str = "ERR-4") -> Exception:
+    """The error that the call must raise.
+
+    Raises Blocked where it raises none, by the rule that demands the error: the one in
+    _DEMANDED_BY, else `demanded_by`.
+    """
+    try:
+        result = call()
+    except Exception as error:
+        return error
+    missing = Violation(f"an error from {name}", f"it returned {short(result, 80)}")
+    raise Blocked(_DEMANDED_BY.get(name, demanded_by), missing)
+
+
+def errors_on_misconfigured_storage(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
+    """Each operation on storage that is missing or wrongly set up, and the error that it raises;
+    the record has the secret in it. Nothing where the target cannot open such storage.
+    """
     if not trial.target.offers("open_misconfigured"):
         return
     broken = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
@@ -98,31 +97,33 @@ def misconfigured_secrets(trial: Trial, owner: str) -> Iterator[tuple[str, Excep
     for name, call in every_operation(
         trial, broken, owner, variables=secret, result=secret
     ).items():
-        yield f"{name} on misconfigured storage", caught(name, call)
+        yield f"{name} on misconfigured storage", error_of(name, call)
 
 
-def corrupt_secrets(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
-    """The errors of rows that hold a secret and are no records."""
+def errors_of_corrupt_rows(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
+    """Each way to read a row that is no record and has the secret in it, and the error that it
+    raises. Nothing where the target cannot plant such a row.
+    """
     if not trial.target.offers("plant"):
         return
     whole = json.loads(trial.record(owner, "corrupt", variables={"secret": SECRET}).to_json())
-    for spoilt in (
+    for wrong in (
         {"expiresAt": SECRET},
         {"variables": [SECRET]},
         {"ownerId": 7, "result": SECRET},
     ):
-        trial.plant(owner, "corrupt", json.dumps({**whole, **spoilt}), 1)
+        trial.plant(owner, "corrupt", json.dumps({**whole, **wrong}), 1)
         calls: dict[str, Call] = {
             "get of a corrupt row": lambda: trial.backend.get(owner, "corrupt"),
             "a listing with one": lambda: trial.backend.list_by_owner(owner),
         }
         for name, call in calls.items():
-            yield name, caught(name, call)
+            yield name, error_of(name, call)
     trial.backend.delete(owner, "corrupt")
 
 
-def planted(trial: Trial, owner: str) -> Iterator[str]:
-    """Plant rows that are no records, one after the other; yield what each one is."""
+def plant_corrupt_rows(trial: Trial, owner: str) -> Iterator[str]:
+    """Plant rows that are no records, one after the other on one key; yield what each holds."""
     whole = json.loads(trial.record(owner).to_json())
     shapes: list[object] = [{}, [], "text", 7, None, {"task": None}]
     shapes += [
@@ -142,15 +143,8 @@ def planted(trial: Trial, owner: str) -> Iterator[str]:
         yield repr(text)
 
 
-def corrupt(trial: Trial, owner: str, call: Callable[..., object], *args: Any) -> None:
-    """The call raises CorruptRecordError that names the planted row."""
+def expect_corrupt(trial: Trial, owner: str, call: Callable[..., object], *args: Any) -> None:
+    """The call raises a CorruptRecordError that names the key of the planted row."""
     error = expect_raises(CorruptRecordError, call, *args)
     named = (error.owner_id, error.task_id)
     expect(named == (owner, "task"), f"an error about {(owner, 'task')}", f"about {named}")
-
-
-def spoilt(trial: Trial, name: str, call: HandleCall, fault: Fault) -> tuple[str, Exception] | None:
-    with Route(trial) as route:
-        route.proxy.play(lasting(fault, 1))
-        error = route.call(call).error
-    return None if error is None else (f"the error of {name}", error)

@@ -1,5 +1,5 @@
-"""EXP: a record is there until its expiry and not a moment less, and what expired can be removed.
+"""EXP: a record is there until its very expiry, and what has expired can be removed.
 
-Instants are compared by the storage's clock or this process's, within the target's clock_skew.
-Nothing here waits for an expiry of seconds: instants just before and just after now do.
+Instants are compared by the storage's clock or by this process's, which agree to within the
+target's clock_skew. No rule waits for seconds: instants just before and just after now will do.
 """

@@ -1,4 +1,4 @@
-"""EXP-1: never too early."""
+"""EXP-1: a record stays until its very expiry, looked at within the second in which it expires."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import time
 from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import in_time, is_there
+from pmcp_conformance.contract.rules_exp.support import expect_visible, still_ahead
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    NotFoundError,
-)
+from pmcp_storage import NotFoundError
 
 _ATTEMPTS = 20
+"""How often a slow storage may miss the second."""
 
 
 @rule("EXP-1")
 def never_too_early(trial: Trial) -> None:
-    """A record is never hidden or removed before its expires_at, also when that is less than a
+    """A record is never hidden or removed before its expires_at, even when that is less than a
     second away.
     """
-    # Both fall within the second that is running: an expiry cut to seconds has passed already,
-    # and one rounded to the nearest second has, where it lies in the first half.
+    # Both fall within the running second: an expiry that is cut to seconds has already passed,
+    # and so has one in the first half that is rounded to the nearest second.
     for share in (0.999_999, 0.49):
         there_until_expiry(trial, share)
 
@@ -35,15 +34,15 @@ def there_until_expiry(trial: Trial, share: float) -> None:
         record = trial.record(trial.owner(), expires_at=expires_at)
         try:
             trial.backend.create(record)
-            is_there(trial, record, 1)
+            expect_visible(trial, record, 1)
         except (Violation, NotFoundError):
-            if in_time(trial, expires_at):
+            if still_ahead(trial, expires_at):
                 raise
-        if in_time(trial, expires_at):
+        if still_ahead(trial, expires_at):
             return
     raise Violation(
         f"an answer within the second, in one of {_ATTEMPTS} attempts",
-        "the storage was too slow to tell",
+        "the storage was too slow each time",
     )
 
 

@@ -1,4 +1,4 @@
-"""EXP-10: cleanup spares the refreshed."""
+"""EXP-10: a cleanup while its record is refreshed, and while a new owner appears."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
-from pmcp_conformance.engine.expectations import expect, listed_ids
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.interleaving.exploration import crossed
-from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route
+from pmcp_conformance.expectations import expect, listed_ids
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_conformance.network.faulty_connection import FaultyConnection
 
 _OVERLAPS = 24
-"""Puts and cleanups that overlap; half of them, by chance, with the put ahead."""
+"""Puts and cleanups that overlap; in half of them, by chance, the put comes first."""
 
-_ATTEMPTS = 5
+_GIVE_UP_AFTER = 5
 """Overlaps after which a client that has not yet sent at the same time is taken to send none."""
 
 
 @rule("EXP-10", facts=("not native_expiry",))
 def cleanup_spares_the_refreshed(trial: Trial) -> None:
     """cleanup_expired never removes a record that was refreshed while it ran."""
-    owner, handle = trial.owner(), contenders(trial, 1)[0]
+    owner = trial.owner()
+    handle = contenders(trial, 1)[0]
 
     def pair(key: str) -> Sequence[Call]:
         trial.store_record(owner, key, expires_at=past(trial, HOUR))
@@ -34,10 +36,10 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         )
 
     check = partial(check_refreshed, trial, owner)
-    crossed(trial, pair, partial(check, put=1))
+    explore_crossings(trial, pair, partial(check, put=1))
     # The other way round, the cleanup may find the record locked, and wait for its refreshment.
-    crossed(trial, lambda key: pair(key)[::-1], partial(check, put=0))
-    crossed(
+    explore_crossings(trial, lambda key: pair(key)[::-1], partial(check, put=0))
+    explore_crossings(
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )
     if all(map(trial.target.offers, ("address", "open_at"))):
@@ -53,7 +55,7 @@ def check_refreshed(trial: Trial, owner: str, key: str, attempts: list[Attempt],
 
 
 def cleanup_and_newcomer(trial: Trial, key: str) -> Sequence[Call]:
-    """A cleanup, and a record of an owner who comes to the storage meanwhile."""
+    """A cleanup, and the first record of an owner that is new to the storage."""
     handle = contenders(trial, 1)[0]
     trial.store_record(trial.owner(), key, expires_at=past(trial, HOUR))
     return handle.cleanup_expired, partial(handle.create, trial.record(trial.owner(), key))
@@ -64,15 +66,15 @@ def refreshments_that_overlap(trial: Trial) -> None:
     single request of a put has no place where its client could be stopped.
     """
     owner, gathered = trial.owner(), 0
-    with Route(trial) as route:
-        handle = route.handle().unrecorded
+    with FaultyConnection(trial) as connection:
+        handle = connection.handle().unrecorded
         for number in range(_OVERLAPS):
             key = f"refreshed {number}"
             trial.store_record(owner, key, expires_at=past(trial, HOUR))
             put = partial(handle.put, trial.record(owner, key, expires_at=None))
-            route.proxy.overlap(2)
-            attempts = together(trial.watchdog, [put, handle.cleanup_expired])
+            connection.proxy.overlap(2)
+            attempts = call_simultaneously(trial.watchdog, [put, handle.cleanup_expired])
             check_refreshed(trial, owner, key, attempts, put=0)
-            gathered += route.proxy.gathered
-            if number == _ATTEMPTS and not gathered:
+            gathered += connection.proxy.gathered
+            if number == _GIVE_UP_AFTER and not gathered:
                 return

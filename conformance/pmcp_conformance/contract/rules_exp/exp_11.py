@@ -1,26 +1,19 @@
-"""EXP-11: create on an expired key."""
+"""EXP-11: creating where an expired record may still be stored."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import (
-    expect,
-    expect_listed,
-    expect_returns,
-    expect_stored,
-)
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    AlreadyExistsError,
-)
+from pmcp_conformance.expectations import expect, expect_listed, expect_returns, expect_stored
+from pmcp_storage import AlreadyExistsError
 
 
 @rule("EXP-11")
 def create_on_an_expired_key(trial: Trial) -> None:
-    """Creating on an expired key either raises AlreadyExistsError or works at version 1 and is
-    listed once; after cleanup_expired (not native_expiry) it works.
+    """Creating an expired key either raises AlreadyExistsError, or succeeds at version 1 and is
+    listed once; after cleanup_expired (not native_expiry) it succeeds.
     """
     owner = trial.owner()
     trial.store_record(owner, expires_at=past(trial))

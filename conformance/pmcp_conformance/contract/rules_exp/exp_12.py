@@ -1,11 +1,12 @@
-"""EXP-12: cleanup removes hundreds."""
+"""EXP-12: a cleanup of more records than storages handle in one batch."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
-from pmcp_conformance.engine.expectations import expect, listed_ids
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, listed_ids
 
 
 @rule("EXP-12", facts=("not native_expiry",))

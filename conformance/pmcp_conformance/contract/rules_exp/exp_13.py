@@ -1,4 +1,4 @@
-"""EXP-13: the instant counts."""
+"""EXP-13: an expiry is an instant, whatever the UTC offset or the time zone of the process."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
-from pmcp_conformance.engine.expectations import (
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import (
     expect_absent,
     expect_returns,
     expect_stored,
     expect_stored_expiry,
-    premise,
 )
-from pmcp_conformance.engine.recording import RecordedBackend
-from pmcp_conformance.engine.trial import Trial
 
 
 @rule("EXP-13")
@@ -53,8 +54,10 @@ def expires_by_instant(trial: Trial, writer: RecordedBackend, offset: timezone) 
 
 @contextmanager
 def local_time_zone(zone: str) -> Iterator[None]:
-    """This process in another time zone, where the system can do that, and connections that are
-    opened meanwhile: libpq takes a session's zone from a variable of its own."""
+    """This process in another time zone, where the system can do that.
+
+    So are the connections that are opened meanwhile: libpq takes the zone of a session from PGTZ.
+    """
     if not hasattr(time, "tzset"):
         yield
         return

@@ -1,11 +1,11 @@
-"""EXP-3: cleanup removes the expired."""
+"""EXP-3: a cleanup removes what has expired, however long ago and whoever owns it."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import some_expired
-from pmcp_conformance.engine.expectations import expect_absent, expect_listed, expect_returns
+from pmcp_conformance.contract.rules_exp.support import store_expired
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_absent, expect_listed, expect_returns
 
 
 @rule("EXP-3", facts=("not native_expiry",))
@@ -18,7 +18,7 @@ def cleanup_removes_the_expired(trial: Trial) -> None:
         owner, other = trial.owner(), trial.owner()
         # Whatever time it is when the cleaner reads, it is later when it cleans.
         expect_returns([], cleaner.list_by_owner, owner)
-        expired = some_expired(trial, owner) + some_expired(trial, other)
+        expired = store_expired(trial, owner) + store_expired(trial, other)
         cleaner.cleanup_expired()
         for record in expired:
             expect_absent(trial, record.owner_id, record.task_id)

@@ -1,4 +1,4 @@
-"""EXP-4: cleanup counts."""
+"""EXP-4: a cleanup counts what it removed, even while another one or a delete runs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past
+from pmcp_conformance.contract.rules_exp.support import past
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
-from pmcp_conformance.engine.expectations import expect_returns, premise
 from pmcp_conformance.engine.handles import open_fresh, watched
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.exploration import crossed
+from pmcp_conformance.engine.violation import Violation, premise
+from pmcp_conformance.expectations import expect_returns
+from pmcp_conformance.interleaving.exploration import explore_crossings
 
 
-@rule("EXP-4", facts=("not native_expiry",), doors=("open_fresh",))
+@rule("EXP-4", facts=("not native_expiry",), back_doors=("open_fresh",))
 def cleanup_counts(trial: Trial) -> None:
     """cleanup_expired returns the number of records that it removed, and 0 when called again."""
     fresh = open_fresh(trial)
@@ -32,14 +33,14 @@ def cleanup_counts(trial: Trial) -> None:
         fresh.delete("owner 0", "deleted")
     expect_returns(3, fresh.cleanup_expired)
     expect_returns(0, fresh.cleanup_expired)
-    # A storage that hides what has expired may say of a delete that there was nothing.
+    # A storage that hides what has expired may say that a delete found nothing.
     for other, least in (("cleanup_expired", 2), ("delete", 1)):
-        check = partial(check_removed, least)
-        crossed(trial, partial(both_remove, trial, fresh, other), check)
+        check = partial(expect_counted_once, least)
+        explore_crossings(trial, partial(cleanup_and_rival, trial, fresh, other), check)
 
 
-def both_remove(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> Sequence[Call]:
-    """A cleanup of two records, and somebody else who removes them or one of them."""
+def cleanup_and_rival(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> Sequence[Call]:
+    """A cleanup of two records, and another call that removes both or one of them."""
     handle = watched(trial, fresh.unrecorded)
     for task_id in ("one", "two"):
         handle.put(trial.record(key, task_id, expires_at=past(trial, HOUR)))
@@ -47,10 +48,10 @@ def both_remove(trial: Trial, fresh: RecordedBackend, other: str, key: str) -> S
     return handle.cleanup_expired, partial(getattr(handle, other), *args)
 
 
-def check_removed(least: int, _: str, attempts: list[Attempt]) -> None:
-    """Each of the two records counts for one of the calls."""
+def expect_counted_once(least: int, _: str, attempts: list[Attempt]) -> None:
+    """Each of the two records is counted by one of the calls."""
     raise_unexpected(attempts)
-    told = [attempt.result for attempt in attempts]
+    counts = [attempt.result for attempt in attempts]
     failed = any(attempt.failed or attempt.unknown for attempt in attempts)
-    if not failed and not least <= sum(told) <= 2:
-        raise Violation("2 records removed in all", f"the two calls returned {told}")
+    if not failed and not least <= sum(counts) <= 2:
+        raise Violation("2 records removed in all", f"the two calls returned {counts}")

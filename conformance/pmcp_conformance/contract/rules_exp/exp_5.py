@@ -1,26 +1,22 @@
-"""EXP-5: cleanup leaves the living."""
+"""EXP-5: a cleanup leaves what has not expired, and what was created again on an expired key."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, past, some_expired
-from pmcp_conformance.engine.expectations import (
-    expect,
-    expect_returns,
-    expect_stored,
-    listed_ids,
-    premise,
-)
+from pmcp_conformance.contract.rules_exp.support import past, store_expired
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect, expect_returns, expect_stored, listed_ids
 
 
 @rule("EXP-5")
 def cleanup_leaves_the_living(trial: Trial) -> None:
     """cleanup_expired leaves live records and records without expiry."""
     owner = trial.owner()
-    some_expired(trial, owner)
+    store_expired(trial, owner)
     skew = timedelta(seconds=trial.target.clock_skew)
     ahead = [timedelta(minutes=1) + skew, HOUR, timedelta(days=365 * 20)]
     instants = [datetime.now(UTC) + lifetime for lifetime in ahead]
@@ -28,7 +24,8 @@ def cleanup_leaves_the_living(trial: Trial) -> None:
         trial.store_record(owner, f"live {number}", expires_at=instant)
         for number, instant in enumerate([*instants, None])
     ]
-    for task_id in ("live again", "live anew"):  # whose versions start again at that of the expired
+    # Created again, these are at the version that the expired records had.
+    for task_id in ("live again", "live anew"):
         trial.store_record(owner, task_id, expires_at=past(trial, HOUR))
         with premise("DEL-1"):
             trial.backend.delete(owner, task_id)

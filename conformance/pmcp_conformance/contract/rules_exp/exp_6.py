@@ -1,20 +1,17 @@
-"""EXP-6: stored expiry."""
+"""EXP-6: the expiry that the storage holds is the record's, rounded up by a second at most."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.records import ways_to_write
-from pmcp_conformance.contract.rules_exp.support import HOUR
-from pmcp_conformance.engine.expectations import expect
+from pmcp_conformance.contract.support import HOUR, successive_writes
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskRecord,
-)
+from pmcp_conformance.expectations import expect
+from pmcp_storage import TaskRecord
 
 
-@rule("EXP-6", doors=("stored_expiry",))
+@rule("EXP-6", back_doors=("stored_expiry",))
 def stored_expiry(trial: Trial) -> None:
     """The stored expiry is not before expires_at and at most one second after it; a record without
     expires_at has none.
@@ -26,7 +23,7 @@ def stored_expiry(trial: Trial) -> None:
     instants += [datetime(2100, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC), None]
     for number, instant in enumerate(instants):
         task_id = f"t{number}"
-        for write in ways_to_write(trial.backend):
+        for write in successive_writes(trial.backend):
             write(record := trial.record(owner, task_id, expires_at=instant))
             check_stored_expiry(trial, record)
 

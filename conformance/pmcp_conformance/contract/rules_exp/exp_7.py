@@ -1,4 +1,4 @@
-"""EXP-7: overwriting replaces the expiry."""
+"""EXP-7: overwriting a record replaces its expiry, both as stored and in effect."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import HOUR, in_time, is_there, past
-from pmcp_conformance.engine.expectations import expect, expect_stored_expiry, listed_ids
+from pmcp_conformance.contract.rules_exp.support import expect_visible, past, still_ahead
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    NotFoundError,
-    TaskRecord,
-)
+from pmcp_conformance.expectations import expect, expect_stored_expiry, listed_ids
+from pmcp_storage import NotFoundError, TaskRecord
 
 
 @rule("EXP-7")
 def overwriting_replaces_the_expiry(trial: Trial) -> None:
-    """Overwriting a record that has not yet expired replaces its expiry, by a later one, an
-    earlier one or none, by put and by put_if_version.
+    """Overwriting a record that has not yet expired, by put or by put_if_version, replaces its
+    expiry with a later one, an earlier one or none.
     """
     handle = trial.backend
     writes: dict[str, Callable[[TaskRecord], int]] = {
@@ -35,6 +33,7 @@ def overwriting_replaces_the_expiry(trial: Trial) -> None:
 
 
 def replaces_stored_expiry(trial: Trial, write: Callable[[TaskRecord], int]) -> None:
+    """The storage holds the expiry of the last write, after each of later, earlier and none."""
     now = datetime.now(UTC)
     instants = [now + HOUR / 2, now + HOUR, None]
     for before in instants:
@@ -46,18 +45,19 @@ def replaces_stored_expiry(trial: Trial, write: Callable[[TaskRecord], int]) -> 
 
 
 def earlier_expiry_counts(trial: Trial, name: str, write: Callable[[TaskRecord], int]) -> None:
+    """A record whose expiry was moved into the past is removed by a cleanup."""
     owner = trial.owner()
     for task_id, before in (("late", datetime.now(UTC) + HOUR), ("never", None)):
         trial.store_record(owner, task_id, expires_at=before)
         write(trial.record(owner, task_id, expires_at=past(trial)))
     trial.backend.cleanup_expired()
     left = listed_ids(trial, owner)
-    told = f"still listed after a cleanup: {left}"
-    expect(not left, f"an earlier expiry, set by {name}, to count", told)
+    observed = f"still listed after a cleanup: {left}"
+    expect(not left, f"an earlier expiry, set by {name}, to count", observed)
 
 
 def later_expiry_counts(trial: Trial, write: Callable[[TaskRecord], int]) -> None:
-    """A record that would have expired by now, had its expiry not been put off, stays."""
+    """A record that would have expired by now, had its expiry not been postponed, stays."""
     for attempt in range(8):
         soon = datetime.now(UTC) + timedelta(seconds=trial.target.clock_skew + 0.02 * 2**attempt)
         owner = trial.owner()
@@ -71,10 +71,10 @@ def later_expiry_counts(trial: Trial, write: Callable[[TaskRecord], int]) -> Non
             versions = [write(record) for record in records]
         except NotFoundError:
             versions = []
-        if in_time(trial, soon):
+        if still_ahead(trial, soon):
             break
     expect(versions == [2, 2], "two overwritten records at version 2", f"{versions}")
     left = (soon - past(trial)).total_seconds()
     time.sleep(max(0.0, left))
     for record in records:
-        is_there(trial, record, 2)
+        expect_visible(trial, record, 2)

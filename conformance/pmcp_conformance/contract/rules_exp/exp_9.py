@@ -1,13 +1,13 @@
-"""EXP-9: extreme expiries."""
+"""EXP-9: expiries at both ends of what a record can hold."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import is_there
-from pmcp_conformance.engine.expectations import expect_returns
+from pmcp_conformance.contract.rules_exp.support import expect_visible
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_returns
 
 
 @rule("EXP-9")
@@ -21,7 +21,7 @@ def extreme_expiries(trial: Trial) -> None:
     for number, instant in enumerate(far):
         record = trial.record(owner, f"far {number}", expires_at=instant)
         expect_returns(1, trial.backend.create, record)
-        is_there(trial, record, 1)
+        expect_visible(trial, record, 1)
     for number, instant in enumerate(
         (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
     ):

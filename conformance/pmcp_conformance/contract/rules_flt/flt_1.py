@@ -5,22 +5,20 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_flt.support import works
+from pmcp_conformance.contract.rules_flt.support import answer_time, require_works
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.connections import Route, at_once
-from pmcp_conformance.network.operations import (
-    WRITES,
-    Operation,
-    Read,
-    reads,
-)
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.tested_operations import Read, ReadOrWrite
+from pmcp_conformance.network.tested_reads import reads
+from pmcp_conformance.network.tested_writes import WRITES
 from pmcp_storage import BackendError
 
 
-@rule("FLT-1", doors=("address",))
+@rule("FLT-1", back_doors=("address",))
 def storage_that_cannot_be_reached(trial: Trial) -> None:
     """Storage that cannot be reached raises BackendError within answer_within."""
+    # Each of them twice: by a fresh handle, and by one that has worked on this owner before.
     operations = [maker(trial) for maker in (*WRITES, *reads(trial, 1)) for _ in range(2)]
     if not trial.target.native_expiry:
         operations += [Read("cleanup_expired", lambda handle: handle.cleanup_expired(), 0)] * 2
@@ -29,18 +27,18 @@ def storage_that_cannot_be_reached(trial: Trial) -> None:
         partial(unreachable, trial, operation, warmed_up if number % 2 else None)
         for number, operation in enumerate(operations)
     ]
-    at_once(jobs)
+    run_concurrently(jobs)
 
 
-def unreachable(trial: Trial, operation: Operation, warmed_up: str | None) -> None:
+def unreachable(trial: Trial, operation: ReadOrWrite, warmed_up: str | None) -> None:
     """The operation fails by a fresh handle, or by one that has worked on this owner before."""
-    with Route(trial) as route:
+    with FaultyConnection(trial) as connection:
         if warmed_up is not None:
-            works(route, lambda handle: handle.list_by_owner(warmed_up))
-        route.proxy.refuse()
-        attempt = route.call(operation.run)
+            require_works(connection, lambda handle: handle.list_by_owner(warmed_up))
+        connection.proxy.refuse()
+        attempt = connection.call(operation.run)
         handle = "a handle that worked before" if warmed_up else "a fresh handle"
-        told = f"{operation.name} by {handle}, all connections refused: BackendError within "
-        told += f"{trial.target.answer_within:g} s"
+        expected = f"{operation.name} by {handle}, all connections refused: BackendError "
+        expected += answer_time(trial)
         if not isinstance(attempt.error, BackendError):
-            raise Violation(told, f"it {attempt}", route.recording.shown())
+            raise Violation(expected, f"it {attempt}", connection.recording.shown())

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
+from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.stall_answer import STALL_ANSWER
+from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
+from pmcp_conformance.network.injections import (
+    Injection,
+    persistent,
+    persistent_and_transient,
+    plan_injections,
+    run_injections,
+    transient,
 )
-from pmcp_conformance.network.cases import (
-    Case,
-    both_ways,
-    cases,
-    for_good,
-    just_once,
-    run_cases,
+from pmcp_conformance.network.tested_reads import overwritten_reads, reads
+
+_QUICK = persistent_and_transient(
+    CRASH_BEFORE_REQUEST, CUT_REQUEST, LOSE_ANSWER, CUT_ANSWER, GARBLE_ANSWER
 )
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
-    overwritten_reads,
-    reads,
-)
+_SLOW = (*persistent(SWALLOW_REQUEST), *transient(WITHHOLD_ANSWER, STALL_ANSWER))
+"""Faults that a client does not notice before its timeout."""
 
 
-@rule("FLT-10", doors=("address",))
+@rule("FLT-10", back_doors=("address",))
 def errors_while_reading(trial: Trial) -> None:
     """An error while reading is an error: never an absent record, an empty or a shortened
     listing.
     """
-    quick = (Fault.REFUSE, Fault.CUT_REQUEST, Fault.LOSE_ANSWER, Fault.CUT_ANSWER, Fault.GARBLE)
-    again = [
-        Case(read, fault, at=1, of=1, lasts=True)
-        for fault in (Fault.SWALLOW, Fault.REFUSE, Fault.LOSE_ANSWER, Fault.GARBLE)
+    of_overwritten = [
+        Injection(read, fault)
+        for fault in persistent(SWALLOW_REQUEST, CRASH_BEFORE_REQUEST, LOSE_ANSWER, GARBLE_ANSWER)
         for read in overwritten_reads(trial)
     ]
-    waiting = (*for_good(Fault.SWALLOW), *just_once(Fault.WITHHOLD, Fault.STALL))
     # More records than iter_by_owner asks for at a time, and more bytes than some storages send.
-    many = cases(trial, reads(trial, 101), *waiting, *both_ways(*quick))
-    large = reads(trial, 4, trial.target.max_record_bytes)
-    long = cases(trial, large, *for_good(Fault.REFUSE, Fault.GARBLE))
-    for case in run_cases(trial, again + many + long):
-        agrees(trial, case)
+    of_many = plan_injections(trial, reads(trial, 101), *_SLOW, *_QUICK)
+    of_large = plan_injections(
+        trial,
+        reads(trial, 4, trial.target.max_record_bytes),
+        *persistent(CRASH_BEFORE_REQUEST, GARBLE_ANSWER),
+    )
+    for observation in run_injections(trial, of_overwritten + of_many + of_large):
+        check_answer(trial, observation)

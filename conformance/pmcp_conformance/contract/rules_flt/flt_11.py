@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
+from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
+from pmcp_conformance.network.injections import (
+    persistent,
+    persistent_and_transient,
+    plan_injections,
+    run_injections,
 )
-from pmcp_conformance.network.cases import (
-    both_ways,
-    cases,
-    for_good,
-    run_cases,
-)
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
-    WRITES,
-    reads,
-)
+from pmcp_conformance.network.tested_reads import reads
+from pmcp_conformance.network.tested_writes import WRITES
 
 
-@rule("FLT-11", doors=("address",))
+@rule("FLT-11", back_doors=("address",))
 def servers_that_never_answer(trial: Trial) -> None:
     """A server that accepts and never answers ends in BackendError within answer_within."""
-    swallowed = both_ways(Fault.SWALLOW)
+    swallowed = persistent_and_transient(SWALLOW_REQUEST)
     # A write that was carried out and not answered either: its outcome is unknown.
-    writes = cases(trial, WRITES, *swallowed, *for_good(Fault.WITHHOLD))
-    for case in run_cases(trial, writes + cases(trial, reads(trial, 1), *swallowed)):
-        agrees(trial, case)
+    of_writes = plan_injections(trial, WRITES, *swallowed, *persistent(WITHHOLD_ANSWER))
+    of_reads = plan_injections(trial, reads(trial, 1), *swallowed)
+    for observation in run_injections(trial, of_writes + of_reads):
+        check_answer(trial, observation)

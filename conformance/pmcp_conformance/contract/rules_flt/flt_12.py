@@ -8,49 +8,52 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import cut_off
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
+from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.faults.crash_before_answer import CRASH_BEFORE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
+from pmcp_conformance.network.injections import (
+    Injection,
+    Observation,
+    inject_everywhere,
+    persistent,
 )
-from pmcp_conformance.network.cases import (
-    Case,
-    for_good,
-    struck_cases,
-)
-from pmcp_conformance.network.connections import Route, at_once
-from pmcp_conformance.network.faults import Fault, lasting
-from pmcp_conformance.network.operations import (
-    WRITES,
-    Write,
-)
+from pmcp_conformance.network.schedules import always
+from pmcp_conformance.network.tested_operations import Write
+from pmcp_conformance.network.tested_writes import WRITES
 
-_AWAY = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
+_ABSENCES = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 """Seconds for which the storage is away: about as long as clients wait for a second attempt."""
 
 
-@rule("FLT-12", doors=("address",))
+@rule("FLT-12", back_doors=("address",))
 def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.
     """
-    strikes = for_good(Fault.LOSE_ANSWER, Fault.VANISH)
-    for case in struck_cases(trial, WRITES, *strikes):
-        agrees(trial, case)
-    at_once([partial(returns_to_vanish, trial, maker(trial), s) for s in _AWAY for maker in WRITES])
+    faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER)
+    for observation in inject_everywhere(trial, WRITES, *faults):
+        check_answer(trial, observation)
+    jobs = [
+        partial(crashes_between_refusals, trial, maker(trial), absence)
+        for absence in _ABSENCES
+        for maker in WRITES
+    ]
+    run_concurrently(jobs)
 
 
-def returns_to_vanish(trial: Trial, write: Write, away: float) -> None:
+def crashes_between_refusals(trial: Trial, write: Write, absence: float) -> None:
     """A first attempt finds the storage away, the next one is carried out and loses its answer, and
     those after it find the storage away again."""
-    case = Case(write, Fault.VANISH, at=1, of=1, lasts=True)
 
-    def comes_back() -> None:
-        time.sleep(away)
-        route.recording.lines.append("# the storage is back")
-        route.proxy.mend()
-        route.proxy.play(lasting(Fault.VANISH, 1))
+    def come_back() -> None:
+        time.sleep(absence)
+        connection.note("the storage is back")
+        connection.proxy.mend()
+        connection.proxy.inject(always(CRASH_BEFORE_ANSWER))
 
-    with Route(trial) as route:
-        case.recording = route.recording
-        cut_off(route, write)
-        case.attempt = route.call(write.run, meanwhile=comes_back)
-        agrees(trial, case)
+    with FaultyConnection(trial) as connection:
+        cut_off(connection, write)
+        attempt = connection.call(write.run, meanwhile=come_back)
+        (fault,) = persistent(CRASH_BEFORE_ANSWER)
+        check_answer(trial, Observation(Injection(write, fault), attempt, connection.recording))

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-)
-from pmcp_conformance.network.cases import (
-    both_ways,
-    struck_cases,
-)
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
-    DELETE_ABSENT,
-    WRITES,
-)
+from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.injections import inject_everywhere, persistent_and_transient
+from pmcp_conformance.network.tested_writes import DELETE_ABSENT, WRITES
 
 
-@rule("FLT-2", doors=("address",))
+@rule("FLT-2", back_doors=("address",))
 def requests_that_never_arrive(trial: Trial) -> None:
     """A connection cut before the request arrives leaves the stored state as the answer says."""
-    for case in struck_cases(trial, (*WRITES, DELETE_ABSENT), *both_ways(Fault.CUT_REQUEST)):
-        agrees(trial, case)
+    faults = persistent_and_transient(CUT_REQUEST)
+    for observation in inject_everywhere(trial, (*WRITES, DELETE_ABSENT), *faults):
+        check_answer(trial, observation)

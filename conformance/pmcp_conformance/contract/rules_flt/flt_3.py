@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_flt.support import LOST
+from pmcp_conformance.contract.rules_flt.support import LOST_ANSWERS
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-    deletes_meanwhile,
-    knows_itself,
-    writes_meanwhile,
+from pmcp_conformance.network.checks import check_answer, check_recognizes_own_write
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.injections import inject_everywhere, transient
+from pmcp_conformance.network.interference import (
+    Interfere,
+    delete_what_it_wrote,
+    write_other_record,
 )
-from pmcp_conformance.network.cases import (
-    just_once,
-    struck_cases,
-)
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
-    CREATE,
-    SWAP,
-)
+from pmcp_conformance.network.tested_writes import CREATE, PUT_IF_VERSION
+
+_INTERFERENCES: tuple[Interfere, ...] = (write_other_record, delete_what_it_wrote)
 
 
-@rule("FLT-3", doors=("address",))
+@rule("FLT-3", back_doors=("address",))
 def lost_answers_of_conditional_writes(trial: Trial) -> None:
     """When the answer to an applied put_if_version or create is lost, the call succeeds or raises
     OutcomeUnknownError: never a conflict with itself, an already-exists or a not-found.
     """
-    for case in struck_cases(trial, (SWAP, CREATE), *LOST):
-        agrees(trial, case)
-    lost = just_once(Fault.LOSE_ANSWER)
-    for meanwhile in (partial(writes_meanwhile, equal=False), deletes_meanwhile):
-        others = partial(meanwhile, trial)
-        for case in struck_cases(trial, (SWAP, CREATE), *lost, meanwhile=others):
-            knows_itself(trial, case)
+    makers = (PUT_IF_VERSION, CREATE)
+    for observation in inject_everywhere(trial, makers, *LOST_ANSWERS):
+        check_answer(trial, observation)
+    lost = transient(LOSE_ANSWER)
+    for interfere in _INTERFERENCES:
+        for observation in inject_everywhere(trial, makers, *lost, interfere=interfere):
+            check_recognizes_own_write(trial, observation)

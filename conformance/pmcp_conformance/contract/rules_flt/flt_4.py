@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_flt.support import LOST
+from pmcp_conformance.contract.rules_flt.support import LOST_ANSWERS
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-    undoes_nothing,
-    writes_meanwhile,
-)
-from pmcp_conformance.network.cases import (
-    both_ways,
-    struck_cases,
-)
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
-    PUT,
-    PUT_NEW,
-)
+from pmcp_conformance.network.checks import check_answer, check_undoes_nothing
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.injections import inject_everywhere, persistent_and_transient
+from pmcp_conformance.network.interference import write_other_record
+from pmcp_conformance.network.tested_writes import PUT_ABSENT, PUT_PRESENT
 
 
-@rule("FLT-4", doors=("address",))
+@rule("FLT-4", back_doors=("address",))
 def lost_answers_of_puts(trial: Trial) -> None:
     """When the answer to an applied put is lost, an acknowledged put has taken effect exactly
     once, and no acknowledged write of another is undone.
     """
-    for case in struck_cases(trial, (PUT, PUT_NEW), *both_ways(Fault.LOSE_ANSWER)):
-        agrees(trial, case)
-    overwrite = partial(writes_meanwhile, trial, equal=False)
-    for case in struck_cases(trial, (PUT, PUT_NEW), *LOST, meanwhile=overwrite):
-        if case.interfered is not None:
-            undoes_nothing(trial, case)
+    makers = (PUT_PRESENT, PUT_ABSENT)
+    for observation in inject_everywhere(trial, makers, *persistent_and_transient(LOSE_ANSWER)):
+        check_answer(trial, observation)
+    for observation in inject_everywhere(
+        trial, makers, *LOST_ANSWERS, interfere=write_other_record
+    ):
+        check_undoes_nothing(trial, observation)

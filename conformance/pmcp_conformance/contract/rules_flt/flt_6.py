@@ -5,81 +5,93 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_flt.support import works
+from pmcp_conformance.contract.rules_flt.support import answer_time, require_works
+from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.connections import Route, at_once, stored
-from pmcp_conformance.network.faults import WAITING, Fault, lasting
-from pmcp_conformance.network.operations import HandleCall, put_nowhere
+from pmcp_conformance.network.faults import FAULTS
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faults.crash_before_request import CRASH_BEFORE_REQUEST
+from pmcp_conformance.network.faults.delay_answer import DELAY_ANSWER
+from pmcp_conformance.network.faulty_connection import (
+    FaultyConnection,
+    run_concurrently,
+    stored_record,
+)
+from pmcp_conformance.network.schedules import always
+from pmcp_conformance.network.tested_operations import HandleCall
+from pmcp_conformance.network.tested_writes import put_never_stored_version
 from pmcp_storage import ConcurrentModificationError, TaskRecord
 
 _CALLERS = 16
 """Calls at once while the storage is away."""
 
-
 _QUICK_CALLERS = 80
 """Calls in all where they do not wait for a timeout: more than a pool has connections."""
-
 
 _HANDLES = 3
 """Handles that are tried at once, as each of their callers holds three files."""
 
 
-@rule("FLT-6", doors=("address",))
+@rule("FLT-6", back_doors=("address",))
 def the_handle_recovers(trial: Trial) -> None:
     """After the storage comes back the same handle works."""
-    # The slowest first.
-    others = [fault for fault in Fault if fault not in (Fault.PASS, Fault.DELAY, *WAITING)]
-    faults = [*WAITING, *others]
-    records = [trial.store_record(trial.owner()) for _ in faults]
-    jobs = [
-        partial(recovers, trial, fault, record, [trial.record(record.owner_id) for _ in range(3)])
-        for fault, record in zip(faults, records, strict=True)
-    ]
-    at_once(jobs, _HANDLES)
+    slowest_first = sorted(FAULTS, key=lambda fault: not fault.client_waits)
+    jobs = []
+    for fault in slowest_first:
+        if fault is not DELAY_ANSWER:
+            record = trial.store_record(trial.owner())
+            changes = [trial.record(record.owner_id) for _ in range(3)]
+            jobs.append(partial(recovers, trial, fault, record, changes))
+    run_concurrently(jobs, _HANDLES)
 
 
 def recovers(trial: Trial, fault: Fault, record: TaskRecord, changes: list[TaskRecord]) -> None:
     """The handle, having failed under the fault, reads and writes when it is over."""
     key = (record.owner_id, record.task_id)
-    with Route(trial) as route:
-        works(route, lambda handle: handle.get(*key))
-        if fault is Fault.REFUSE:
-            route.proxy.refuse()
+    with FaultyConnection(trial) as connection:
+        require_works(connection, lambda handle: handle.get(*key))
+        if fault is CRASH_BEFORE_REQUEST:
+            connection.proxy.refuse()
         else:
-            route.proxy.play(lasting(fault, 1))
-        route.recording.lines.append(f"# from now on {fault}")
+            connection.proxy.inject(always(fault))
+        connection.note(f"from now on {fault.description}")
         # Together, so that all connections of a pool are broken, or all places in it taken.
         calls: list[HandleCall] = [
             lambda handle: handle.get(*key),
             lambda handle: handle.put_if_version(changes[0], 1),
         ]
-        callers = _CALLERS if fault in WAITING else _QUICK_CALLERS
-        at_once([partial(route.call, call) for call in calls * (callers // 2)], _CALLERS)
-        route.mend()
-        works_again(trial, route, changes[1:], f"after a time in which {fault}")
+        callers = _CALLERS if fault.client_waits else _QUICK_CALLERS
+        jobs = [partial(connection.call, call) for call in calls * (callers // 2)]
+        run_concurrently(jobs, _CALLERS)
+        connection.mend()
+        works_again(trial, connection, changes[1:], f"after a time in which {fault.description}")
 
 
-def works_again(trial: Trial, route: Route, changes: list[TaskRecord], when: str) -> None:
+def works_again(
+    trial: Trial, connection: FaultyConnection, changes: list[TaskRecord], when: str
+) -> None:
     """The handle reads what is stored, as soon as it is answered, writes after it, and is refused
     what it must be refused, and not in doubt for ever."""
     record, stale = changes
     key = (record.owner_id, record.task_id)
-    attempt = route.settled(lambda handle: handle.get(*key))
-    found = stored(trial, key)
+    attempt = connection.call_until_answered(lambda handle: handle.get(*key))
+    found = stored_record(trial, key)
+    expected = f"get returns {answer_time(trial)} what is stored: {outcome_text(found)}"
     if found is None or attempt.result != found:
-        within = f"{trial.target.answer_within:g} s"
-        told = f"{when}, get returns within {within} what is stored: {outcome_text(found)}"
-        raise Violation(told, f"it {attempt}", route.recording.shown())
-    attempt = route.call(lambda handle: handle.put_if_version(record, found.version))
+        raise not_recovered(connection, attempt, f"{when}, {expected}")
+    attempt = connection.call(lambda handle: handle.put_if_version(record, found.version))
+    expected = f"put_if_version of version {found.version}, just read, returns {found.version + 1}"
     if attempt.result != found.version + 1:
-        told = f"{when}, put_if_version of version {found.version}, just read, returns "
-        told += f"{found.version + 1}"
-        raise Violation(told, f"it {attempt}", route.recording.shown())
-    attempt = route.settled(lambda handle: put_nowhere(stale, handle))
+        raise not_recovered(connection, attempt, f"{when}, {expected}")
+    attempt = connection.call_until_answered(partial(put_never_stored_version, stale))
+    expected = f"put_if_version of a version that was never stored raises {answer_time(trial)} what"
+    expected += " it raises without faults, ConcurrentModificationError"
     if not isinstance(attempt.error, ConcurrentModificationError):
-        within = f"{trial.target.answer_within:g} s"
-        told = f"{when}, put_if_version of a version that never was raises within {within} what it "
-        told += "raises without faults, ConcurrentModificationError"
-        raise Violation(told, f"it {attempt}", route.recording.shown())
+        raise not_recovered(connection, attempt, f"{when}, {expected}")
+
+
+def not_recovered(connection: FaultyConnection, attempt: Attempt, expected: str) -> Violation:
+    """What a report shows of a handle that does not work again."""
+    return Violation(expected, f"it {attempt}", connection.recording.shown())

@@ -11,38 +11,45 @@ from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.history.recorder import Client, History
-from pmcp_conformance.interleaving.simultaneous import together
-from pmcp_conformance.network.connections import Route
-from pmcp_conformance.network.faults import Fault
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_conformance.network.faults.base import Fault
+from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.faults.delay_answer import DELAY_ANSWER
+from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
+from pmcp_conformance.network.faulty_connection import FaultyConnection
+from pmcp_conformance.network.schedules import Schedule
 
-_CLIENTS, _OPERATIONS = 4, 20
+_CLIENTS = 4
+_OPERATIONS = 20
 
-
-_MIXTURE = {
-    Fault.PASS: 59,
-    Fault.DELAY: 10,
-    Fault.CUT_REQUEST: 8,
-    Fault.LOSE_ANSWER: 14,
-    Fault.CUT_ANSWER: 4,
-    Fault.GARBLE: 4,
-    Fault.WITHHOLD: 1,
+_WEIGHTS: dict[Fault | None, int] = {
+    None: 59,
+    DELAY_ANSWER: 10,
+    CUT_REQUEST: 8,
+    LOSE_ANSWER: 14,
+    CUT_ANSWER: 4,
+    GARBLE_ANSWER: 4,
+    WITHHOLD_ANSWER: 1,
 }
-"""How often what happens to an exchange of a random history."""
+"""How often which fault, or none, is injected into an exchange, in percent."""
 
 
-@rule("FLT-8", doors=("address",))
+@rule("FLT-8", back_doors=("address",))
 def random_faults(trial: Trial) -> None:
     """Under random faults every acknowledged write is kept, and the history with its unknown
     outcomes is linearizable (histories without deletes).
     """
     history, keys = History(trial.owner()), ["a", "b", "c"]
     with ExitStack() as stack:
-        routes = [stack.enter_context(Route(trial)) for _ in range(_CLIENTS)]
-        attempts = together(
+        connections = [stack.enter_context(FaultyConnection(trial)) for _ in range(_CLIENTS)]
+        attempts = call_simultaneously(
             trial.watchdog,
             [
-                partial(live, trial, route, history, keys, f"{trial.seed} {number}")
-                for number, route in enumerate(routes)
+                partial(run_client, trial, connection, history, keys, f"{trial.seed} {number}")
+                for number, connection in enumerate(connections)
             ],
         )
     raise_unexpected(attempts)
@@ -52,12 +59,19 @@ def random_faults(trial: Trial) -> None:
     history.verify(trial, "FLT-8")
 
 
-def live(trial: Trial, route: Route, history: History, keys: list[str], seed: str) -> None:
-    """The operations of one client, on its own spoilt way."""
-    ours, theirs = Random(f"operations {seed}"), Random(f"faults {seed}")
-    client = Client(history, watched(trial, route.handle().unrecorded), trial)
-    faults, weights = list(_MIXTURE), list(_MIXTURE.values())
-    route.proxy.play(lambda exchange: theirs.choices(faults, weights)[0])
+def run_client(
+    trial: Trial, connection: FaultyConnection, history: History, keys: list[str], seed: str
+) -> None:
+    """The operations of one client, over its own faulty connection."""
+    random = Random(f"operations {seed}")
+    client = Client(history, watched(trial, connection.handle().unrecorded), trial)
+    connection.proxy.inject(random_schedule(Random(f"faults {seed}")))
     for _ in range(_OPERATIONS):
         operations = (client.swap, client.put, client.get, client.create)
-        ours.choices(operations, weights=(5, 3, 3, 1))[0](ours.choice(keys))
+        random.choices(operations, weights=(5, 3, 3, 1))[0](random.choice(keys))
+
+
+def random_schedule(random: Random) -> Schedule:
+    """A fault or none for each exchange, by their weights."""
+    faults, weights = list(_WEIGHTS), list(_WEIGHTS.values())
+    return lambda exchange: random.choices(faults, weights)[0]

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.answers import (
-    agrees,
-    demand,
+from pmcp_conformance.network.checks import (
+    check_answer,
+    check_undoes_nothing,
+    refused_or_failed,
+    require,
     stored_text,
-    undoes_nothing,
-    writes_meanwhile,
 )
-from pmcp_conformance.network.cases import (
-    Case,
-    both_ways,
-    struck_cases,
+from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
+from pmcp_conformance.network.faulty_connection import stored_record
+from pmcp_conformance.network.injections import (
+    Observation,
+    inject_everywhere,
+    persistent_and_transient,
 )
-from pmcp_conformance.network.connections import stored
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import (
+from pmcp_conformance.network.interference import write_equal_record
+from pmcp_conformance.network.tested_operations import WriteKind, refusal_of
+from pmcp_conformance.network.tested_writes import (
     CREATE,
-    OWN_STALE,
-    PUT,
-    PUT_NEW,
-    SWAP,
-    Write,
-    refusal_of,
-    same_error,
+    PUT_ABSENT,
+    PUT_IF_VERSION,
+    PUT_PRESENT,
+    STALE_AFTER_OWN_WRITE,
 )
 
 
-@rule("FLT-9", doors=("address",))
+@rule("FLT-9", back_doors=("address",))
 def equal_records_of_others(trial: Trial) -> None:
-    """A write knows itself by a token, not by its value: another's equal record at the same
+    """A write recognizes itself by a token, not by its value: another's equal record at the same
     version is never taken for one's own.
     """
-    meanwhile = partial(writes_meanwhile, trial, equal=True)
-    makers = (SWAP, CREATE, PUT, PUT_NEW)
-    strikes = both_ways(Fault.CUT_REQUEST)
-    for case in struck_cases(trial, OWN_STALE, *strikes):
-        agrees(trial, case)
-    for case in struck_cases(trial, makers, *strikes, meanwhile=meanwhile):
-        if case.interfered is None:
-            continue
-        if case.operation.name.startswith("put of"):
-            undoes_nothing(trial, case)
+    faults = persistent_and_transient(CUT_REQUEST)
+    for observation in inject_everywhere(trial, STALE_AFTER_OWN_WRITE, *faults):
+        check_answer(trial, observation)
+    makers = (PUT_IF_VERSION, CREATE, PUT_PRESENT, PUT_ABSENT)
+    for observation in inject_everywhere(trial, makers, *faults, interfere=write_equal_record):
+        if observation.injection.write.kind is WriteKind.PUT:
+            check_undoes_nothing(trial, observation)
         else:
-            is_refused(trial, case)
+            check_claims_nothing(trial, observation)
 
 
-def is_refused(trial: Trial, case: Case) -> None:
+def check_claims_nothing(trial: Trial, observation: Observation) -> None:
     """The conditional write, before which another has written, does not claim that it wrote."""
-    write, attempt, theirs = case.operation, case.attempt, case.interfered
-    assert isinstance(write, Write)
-    assert theirs is not None
+    if observation.interference is None or observation.interference.written is None:
+        return
+    theirs = observation.interference.written
+    write = observation.injection.write
     refusal = refusal_of(write, theirs.version)
-    found = stored(trial, write.key)
-    holds = attempt.failed or attempt.unknown or same_error(attempt.error, refusal)
-    told = f"raises {type(refusal).__name__} or a BackendError, for the equal record is another's"
-    whose = "the other's" if found == theirs else stored_text(write, found)
-    demand(case, holds and found == theirs, told, f"; the storage holds {whose}")
+    found = stored_record(trial, write.key)
+    holds = refused_or_failed(observation, refusal) and found == theirs
+    name = type(refusal).__name__
+    expected = f"raises {name} or a BackendError, for the equal record is another client's"
+    held = "that record" if found == theirs else stored_text(write, found)
+    require(observation, holds, expected, f"; the storage holds {held}")

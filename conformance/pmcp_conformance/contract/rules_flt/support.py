@@ -1,32 +1,35 @@
-"""Shared by the rules on broken networks."""
+"""Shared by the rules on network faults."""
 
 from __future__ import annotations
 
+from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.cases import (
-    both_ways,
-    just_once,
-)
-from pmcp_conformance.network.connections import Route
-from pmcp_conformance.network.faults import Fault
-from pmcp_conformance.network.operations import HandleCall, Write
+from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
+from pmcp_conformance.network.faulty_connection import FaultyConnection
+from pmcp_conformance.network.injections import persistent_and_transient, transient
+from pmcp_conformance.network.tested_operations import HandleCall, Write
 
-LOST = (*just_once(Fault.WITHHOLD), *both_ways(Fault.LOSE_ANSWER))
+LOST_ANSWERS = (*transient(WITHHOLD_ANSWER), *persistent_and_transient(LOSE_ANSWER))
 """The ways to lose an answer: once by a timeout, which takes long, and by a closed connection."""
 
 
-def works(route: Route, call: HandleCall) -> object:
-    """The result of a call that nothing disturbs."""
-    attempt = route.call(call)
+def require_works(connection: FaultyConnection, call: HandleCall) -> None:
+    """The call succeeds, because no fault is injected."""
+    attempt = connection.call(call)
     if attempt.error is not None:
-        told = f"it {attempt}"
-        raise Violation("a call without faults that works", told, route.recording.shown())
-    return attempt.result
+        expected = "a call without faults that works"
+        raise Violation(expected, f"it {attempt}", connection.recording.shown())
 
 
-def cut_off(route: Route, write: Write) -> None:
+def cut_off(connection: FaultyConnection, write: Write) -> None:
     """From now on connections are refused, and the handle has none left: a read has failed."""
-    route.handle()
-    route.proxy.refuse()
-    route.recording.lines.append("# from now on all connections are refused")
-    route.call(lambda handle: handle.get(*write.key))
+    connection.handle()
+    connection.proxy.refuse()
+    connection.note("from now on all connections are refused")
+    connection.call(lambda handle: handle.get(*write.key))
+
+
+def answer_time(trial: Trial) -> str:
+    """The time within which an operation must be answered, for a report."""
+    return f"within {trial.target.answer_within:g} s"

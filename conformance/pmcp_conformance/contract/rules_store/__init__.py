@@ -1,5 +1,8 @@
-"""STORE: the task store keeps its rules over this backend: creating, expiring and deleting tasks.
+"""STORE: the task store keeps its own rules over this backend.
 
-The rules of a store are the same over every backend; that they hold over this one shows that it
-carries a store. The modules `store_…` go on with changes, owners, limits, listings and races.
+They are the same over every backend; that they hold over this one shows that it can carry a store.
+The rules begin with creating, expiring and deleting tasks (1 to 6) and go on with changes (7 to
+15), owners (16 to 18), errors (19, 20), limits (21 to 24), listings (25 to 28), and races and
+event loops (29 to 31). `bench` has stores whose requests are counted, `support` what the rules
+share besides.
 """

@@ -1,4 +1,4 @@
-"""What the rules on the task store work with: stores over a backend that counts their requests."""
+"""Task stores for the rules, over a backend that counts the requests that they send."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pmcp_storage import GenericTaskStore, StorageBackend, StoreConfig, TaskReco
 
 
 class CountingBackend(StorageBackend):
-    """A StorageBackend that hands everything on to a traced handle.
+    """A StorageBackend that passes everything on to a recorded handle.
 
     `requests` counts the operations by name and `rows` the records that listings returned;
-    `after_get` is called after each get that found a record; `keys` takes every key written.
+    `after_get` is called after each get that found a record. Every key that is written is noted in
+    `keys`, so that it is cleaned up.
     """
 
     def __init__(self, handle: RecordedBackend, keys: dict[tuple[str, str], None]) -> None:
@@ -77,8 +78,8 @@ class StoreBench:
 
     def __init__(self, trial: Trial) -> None:
         self._target = trial.target
-        self._keys = trial.keys
-        self.backend = CountingBackend(trial.backend, trial.keys)
+        self._keys = trial.cleanup.keys
+        self.backend = CountingBackend(trial.backend, trial.cleanup.keys)
 
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""

@@ -1,4 +1,4 @@
-"""STORE-1: creation."""
+"""STORE-1: creating a task: what is stored, and what it takes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import WORKING, expect_requests, expect_same
-from pmcp_conformance.engine.expectations import expect, expect_entry, expect_stored
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect, expect_entry, expect_stored
 
 
 @rule("STORE-1")
 def creation(trial: Trial) -> None:
-    """A created task is working, at version 1 and as it was asked for; get returns the same; one
-    write made it.
+    """A created task is working, at version 1 and as requested; get returns the same; creating it
+    takes one write.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
+    owner = trial.owner()
+    store = bench.store()
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     given = {"a": [1, {"b": "é"}]}
     made = expect_requests(
@@ -26,11 +27,12 @@ def creation(trial: Trial) -> None:
         "create",
         lambda: store.create(owner, "tools/call", variables={**given, "none": None}),
     )
-    record, task = made.record, made.record.task
+    record = made.record
+    task = record.task
     expect_same("version and status", (1, WORKING), (made.version, task.status))
-    asked = (owner, "tools/call", given, None)
-    told = (record.owner_id, record.request_method, record.variables, record.result)
-    expect_same("owner, method, variables and result", asked, told)
+    requested = (owner, "tools/call", given, None)
+    stored = (record.owner_id, record.request_method, record.variables, record.result)
+    expect_same("owner, method, variables and result", requested, stored)
     in_time = before <= task.created_at == task.last_updated_at <= datetime.now(UTC)
     expect(in_time, "created and updated just now", f"{task.created_at}")
     expect_entry(store.get(owner, record.task_id), record, 1)

@@ -1,16 +1,13 @@
-"""STORE-10: an ended task is final."""
+"""STORE-10: writes to a task that has ended."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import ENDED, seeded
-from pmcp_conformance.engine.expectations import expect_raises, expect_unchanged
+from pmcp_conformance.contract.rules_store.support import ENDED, seed_task
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskEndedError,
-    TaskStatus,
-)
+from pmcp_conformance.expectations import expect_raises, expect_unchanged
+from pmcp_storage import TaskEndedError, TaskStatus
 
 
 @rule("STORE-10")
@@ -22,7 +19,7 @@ def an_ended_task_is_final(trial: Trial) -> None:
     store = bench.store()
     for status in ENDED:
         owner = trial.owner()
-        record = seeded(trial, owner, status=status, variables={"a": 1}, result="first")
+        record = seed_task(trial, owner, status=status, variables={"a": 1}, result="first")
 
         def attempt(owner: str = owner, status: TaskStatus = status) -> None:
             error = TaskEndedError("task", status)

@@ -1,4 +1,4 @@
-"""STORE-11: completion is one write."""
+"""STORE-11: ending a task and storing its result in one write."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from pmcp_conformance.contract.rules_store.support import (
     WORKING,
     expect_requests,
     expect_same,
-    seeded,
+    seed_task,
 )
-from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidArgumentError,
-)
+from pmcp_conformance.expectations import expect_raises, expect_stored
+from pmcp_storage import InvalidArgumentError
 
 
 @rule("STORE-11")
@@ -28,9 +26,10 @@ def completion_is_one_write(trial: Trial) -> None:
     other status.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
+    owner = trial.owner()
+    store = bench.store()
     for status in ENDED:
-        seeded(trial, owner, status)
+        seed_task(trial, owner, status)
         ended = expect_requests(
             bench,
             {"get": 1, "put_if_version": 1},
@@ -39,9 +38,9 @@ def completion_is_one_write(trial: Trial) -> None:
         )
         found = store.get(owner, status)
         expect_same("version", (2, 2), (ended.version, found.version))
-        told = (found.record.status, found.record.result, found.record.task.status_message)
-        expect_same("status, result, message", (status, {"content": [1]}, "done"), told)
-    record = seeded(trial, owner)
+        stored = (found.record.status, found.record.result, found.record.task.status_message)
+        expect_same("status, result, message", (status, {"content": [1]}, "done"), stored)
+    record = seed_task(trial, owner)
     wrong: Any
     for wrong in (WORKING, INPUT, "done"):
         with_status = partial(store.complete_with_result, owner, "task", wrong, 1)

@@ -1,4 +1,4 @@
-"""STORE-12: results."""
+"""STORE-12: storing and reading results of any kind, in any status."""
 
 from __future__ import annotations
 
@@ -11,32 +11,29 @@ from pmcp_conformance.contract.rules_store.support import (
     ENDED,
     INPUT,
     expect_same,
-    seeded,
+    seed_task,
 )
-from pmcp_conformance.engine.expectations import expect_raises, expect_returns
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    NoResultError,
-    TaskNotReadyError,
-)
+from pmcp_conformance.expectations import expect_raises, expect_returns
+from pmcp_storage import NoResultError, TaskNotReadyError
 
 
 @rule("STORE-12")
 def results(trial: Trial) -> None:
     """set_result leaves the status; get_result returns any result of an ended task, 0 and empty
-    ones too, and raises TaskNotReadyError before, NoResultError where there is none.
+    ones included, and raises TaskNotReadyError before the end, NoResultError where there is none.
     """
     bench = StoreBench(trial)
     store = bench.store()
     result: Any
     for result in (0, False, "", [], {}, 0.0, {"content": [None]}):
         owner = trial.owner()
-        seeded(trial, owner, status=INPUT)
+        seed_task(trial, owner, status=INPUT)
         expect_raises(TaskNotReadyError("task", INPUT), store.get_result, owner, "task")
         expect_same("status", INPUT, store.set_result(owner, "task", result).record.status)
         expect_raises(TaskNotReadyError("task", INPUT), store.get_result, owner, "task")
         store.update_status(owner, "task", COMPLETED)
         expect_returns(result, store.get_result, owner, "task")
     for status in ENDED:
-        seeded(trial, owner, status, status=status)
+        seed_task(trial, owner, status, status=status)
         expect_raises(NoResultError(status, status), store.get_result, owner, status)

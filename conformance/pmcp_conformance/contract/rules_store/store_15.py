@@ -1,4 +1,4 @@
-"""STORE-15: time of the last change."""
+"""STORE-15: the time of the last change, with a clock that was set back as well."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import CHANGES, HOUR, seeded
-from pmcp_conformance.engine.expectations import expect
+from pmcp_conformance.contract.rules_store.support import CHANGES, seed_task
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 
 
 @rule("STORE-15")
 def time_of_the_last_change(trial: Trial) -> None:
-    """Every change moves last_updated_at to now, and never back where the clock was set back."""
+    """Every change moves last_updated_at to now, and never backwards, even if the clock was set
+    back.
+    """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
+    owner = trial.owner()
+    store = bench.store()
     now = datetime.now(UTC)
     for name, change in CHANGES.items():
-        seeded(trial, owner, name, updated=now - HOUR)
+        seed_task(trial, owner, name, updated=now - HOUR)
         change(store, owner, name)
         updated = store.get(owner, name).record.task.last_updated_at
         in_time = now.replace(microsecond=0) <= updated <= datetime.now(UTC)
         expect(in_time, f"last_updated_at of now after {name}", f"{updated}")
-        ahead = seeded(trial, owner, f"{name} ahead", updated=now + HOUR).task.last_updated_at
+        ahead = seed_task(trial, owner, f"{name} ahead", updated=now + HOUR).task.last_updated_at
         change(store, owner, f"{name} ahead")
         updated = store.get(owner, f"{name} ahead").record.task.last_updated_at
         expect(updated >= ahead, f"last_updated_at not before {ahead}", f"{updated}")

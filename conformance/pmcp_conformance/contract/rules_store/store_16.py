@@ -1,4 +1,4 @@
-"""STORE-16: nobody learns of others tasks."""
+"""STORE-16: an owner learns nothing about tasks that are not theirs, not even from the requests."""
 
 from __future__ import annotations
 
@@ -6,39 +6,54 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import (
     COMPLETED,
-    ON_A_TASK,
-    answer,
+    TASK_CALLS,
+    TaskCall,
     expect_same,
-    expired,
-    seeded,
+    seed_expired_task,
+    seed_task,
 )
-from pmcp_conformance.engine.expectations import expect_raises, expect_stored
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskNotFoundError,
-)
+from pmcp_conformance.expectations import expect_raises, expect_stored
+from pmcp_storage import GenericTaskStore, TaskError, TaskNotFoundError
 
 
 @rule("STORE-16")
 def nobody_learns_of_others_tasks(trial: Trial) -> None:
-    """Another owner's task, an expired and an absent one are the same to every operation: the same
+    """Another owner's task, an expired and an absent one look the same to every operation: the same
     error, text and requests.
     """
     bench = StoreBench(trial)
-    owner, other, store = trial.owner(), trial.owner(), bench.store()
+    owner, other = trial.owner(), trial.owner()
+    store = bench.store()
 
-    def answers() -> dict[str, object]:
-        return {name: answer(bench, call, store, owner) for name, call in ON_A_TASK.items()}
+    def seen() -> dict[str, object]:
+        return {
+            name: seen_by_caller(bench, call, store, owner) for name, call in TASK_CALLS.items()
+        }
 
-    absent = answers()
-    theirs = seeded(trial, other, status=COMPLETED, result=1)
-    foreign = answers()
-    expired(trial, owner, status=COMPLETED, result=1)
-    gone = answers()
-    for name, told in absent.items():
-        expect_same(f"{name} of another owner's task", told, foreign[name])
-        expect_same(f"{name} of an expired task", told, gone[name])
+    absent = seen()
+    theirs = seed_task(trial, other, status=COMPLETED, result=1)
+    foreign = seen()
+    seed_expired_task(trial, owner, status=COMPLETED, result=1)
+    gone = seen()
+    for name, expected in absent.items():
+        expect_same(f"{name} of another owner's task", expected, foreign[name])
+        expect_same(f"{name} of an expired task", expected, gone[name])
         if name != "delete":
-            error = expect_raises(TaskNotFoundError, ON_A_TASK[name], store, owner, "task")
-            expect_same("the error's facts", (owner, "task"), (error.owner_id, error.task_id))
+            error = expect_raises(TaskNotFoundError, TASK_CALLS[name], store, owner, "task")
+            expect_same("the error's attributes", (owner, "task"), (error.owner_id, error.task_id))
     expect_stored(trial, theirs, 1)
+
+
+def seen_by_caller(
+    bench: StoreBench, call: TaskCall, store: GenericTaskStore, owner: str
+) -> object:
+    """All that a caller can see of a call: what came back and which requests it took."""
+    bench.backend.requests.clear()
+    outcome: object
+    try:
+        outcome = call(store, owner, "task")
+    except TaskError as error:
+        cause = error.__cause__
+        outcome = (type(error), str(error), error.args, type(cause), str(cause))
+    return outcome, dict(bench.backend.requests)

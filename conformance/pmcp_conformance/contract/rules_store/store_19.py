@@ -1,4 +1,4 @@
-"""STORE-19: errors show no payload."""
+"""STORE-19: what errors show, in their tracebacks and causes too."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from uuid import uuid4
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import COMPLETED, FAILED, WORKING, seeded
-from pmcp_conformance.engine.expectations import expect, expect_raises
+from pmcp_conformance.contract.rules_store.support import COMPLETED, FAILED, WORKING, seed_task
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskError,
-)
+from pmcp_conformance.expectations import expect, expect_raises
+from pmcp_storage import TaskError
 
 
 @rule("STORE-19")
@@ -25,8 +23,8 @@ def errors_show_no_payload(trial: Trial) -> None:
     owner = trial.owner()
     store = bench.store(max_record_bytes=2_000, max_string_bytes=50)
     secret = f"secret {uuid4().hex[:8]}"
-    seeded(trial, owner, variables={"a": secret}, result=secret)
-    seeded(trial, owner, "ended", status=FAILED, variables={"a": secret})
+    seed_task(trial, owner, variables={"a": secret}, result=secret)
+    seed_task(trial, owner, "ended", status=FAILED, variables={"a": secret})
     calls: list[Callable[[], object]] = [
         lambda: store.set_variables(owner, "task", {"a": secret * 10}),
         lambda: store.set_variables(owner, "task", {"a": [secret, {1}]}),

@@ -1,16 +1,17 @@
-"""STORE-20: errors for protocols."""
+"""STORE-20: each kind of error: its code, its cause, and that it survives pickle."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import FAILED, expect_same, seeded
-from pmcp_conformance.engine.expectations import expect_raises
+from pmcp_conformance.contract.rules_store.support import FAILED, expect_same, seed_task
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_raises
 from pmcp_storage import (
     AlreadyExistsError,
     AnonymousOwnerError,
@@ -40,85 +41,96 @@ from pmcp_storage import (
     TaskTooLargeError,
 )
 
+INVALID_PARAMS = -32602
+"""JSON-RPC's code for a mistake of the caller."""
+
+INTERNAL_ERROR = -32603
+"""JSON-RPC's code for a failure of the server."""
+
+Provocation = tuple[type[TaskError], type[StorageError] | None, Callable[[], object]]
+"""An error, the kind of its cause, and a call that raises it."""
+
 
 @rule("STORE-20")
 def errors_for_protocols(trial: Trial) -> None:
-    """A TaskError carries -32602 for a mistake of the caller's and -32603 for a failure, survives
+    """A TaskError carries -32602 for the caller's mistake and -32603 for a failure, survives
     pickle, and has the StorageError behind it as its __cause__.
     """
     bench = StoreBench(trial)
-    for expected, cause, code, call in provocations(trial, bench, trial.owner()):
-        bench.backend.after_get = None
-        error = expect_raises(expected, call)
-        told = f"kind, code and cause of {expected.__name__}"
-        behind = type(error.__cause__) if cause or error.__cause__ else None
-        expect_same(told, (expected, code, cause), (type(error), error.code, behind))
-        twin = pickle.loads(pickle.dumps(error))
-        facts = (type(twin), twin.args, vars(twin), str(twin), twin.code)
-        whole = (type(error), error.args, vars(error), str(error), error.code)
-        expect_same(f"{expected.__name__} after pickle", whole, facts)
+    owner = trial.owner()
+    seed_task(trial, owner)
+    seed_task(trial, owner, "ended", status=FAILED)
+    for provocation in callers_mistakes(bench, owner):
+        expect_task_error(provocation, INVALID_PARAMS)
+    for provocation in failures(trial, bench, owner):
+        expect_task_error(provocation, INTERNAL_ERROR)
 
 
-Provocation = tuple[type[TaskError], type[StorageError] | None, int, Callable[[], object]]
+def expect_task_error(provocation: Provocation, code: int) -> None:
+    """The call raises the error with its code and its cause, and the error survives pickle."""
+    expected, cause, call = provocation
+    error = expect_raises(expected, call)
+    found = (type(error), error.code, type(error.__cause__) if error.__cause__ else None)
+    expect_same(f"kind, code and cause of {expected.__name__}", (expected, code, cause), found)
+    copy = pickle.loads(pickle.dumps(error))
+    expect_same(f"{expected.__name__} after pickle", attributes_of(error), attributes_of(copy))
 
 
-def provocations(trial: Trial, bench: StoreBench, owner: str) -> list[Provocation]:
-    """For each kind of error its cause, its code and a call that provokes it."""
-    store, strict = bench.store(), bench.store(max_record_bytes=1_000, max_string_bytes=20)
-    seeded(trial, owner)
-    seeded(trial, owner, "ended", status=FAILED)
+def attributes_of(error: TaskError) -> tuple[object, ...]:
+    """All by which two errors can differ."""
+    return type(error), error.args, vars(error), str(error), error.code
 
-    def failing(error: StorageError | None) -> object:
-        def act() -> None:
-            if error is not None:
-                raise error
-            bench.backend.after_get = None
-            trial.backend.put(trial.record(owner))
 
-        bench.backend.after_get = act
-        return store.cancel(owner, "task")
+def callers_mistakes(bench: StoreBench, owner: str) -> list[Provocation]:
+    """Calls that the caller can correct."""
+    store = bench.store()
+    strict = bench.store(max_record_bytes=1_000, max_string_bytes=20)
 
     def create(**arguments: Any) -> object:
         return store.create(owner, "tools/call", **arguments)
 
-    mine, theirs = -32602, -32603
     return [
-        (TaskNotFoundError, NotFoundError, mine, lambda: store.get(owner, "absent")),
-        (TaskAlreadyExistsError, AlreadyExistsError, mine, lambda: create(task_id="task")),
-        (InvalidTransitionError, None, mine, lambda: store.cancel(owner, "ended")),
-        (TaskEndedError, None, mine, lambda: store.set_result(owner, "ended", 1)),
-        (TaskNotReadyError, None, mine, lambda: store.get_result(owner, "task")),
-        (NoResultError, None, mine, lambda: store.get_result(owner, "ended")),
-        (TaskTooLargeError, None, mine, lambda: strict.set_result(owner, "task", "x" * 1_000)),
-        (InvalidCursorError, None, mine, lambda: store.list(owner, cursor="made up")),
-        (InvalidTtlError, None, mine, lambda: create(ttl_ms=0)),
-        (InvalidVariablesError, None, mine, lambda: create(variables={"a": {1}})),
-        (AnonymousOwnerError, None, mine, lambda: store.get("", "task")),
-        (InvalidArgumentError, None, mine, lambda: store.list(owner, limit=0)),
-        (
-            TaskQuotaError,
-            None,
-            theirs,
-            lambda: bench.store(max_tasks_per_owner=1).create(owner, "tools/call"),
+        (TaskNotFoundError, NotFoundError, lambda: store.get(owner, "absent")),
+        (TaskAlreadyExistsError, AlreadyExistsError, lambda: create(task_id="task")),
+        (InvalidTransitionError, None, lambda: store.cancel(owner, "ended")),
+        (TaskEndedError, None, lambda: store.set_result(owner, "ended", 1)),
+        (TaskNotReadyError, None, lambda: store.get_result(owner, "task")),
+        (NoResultError, None, lambda: store.get_result(owner, "ended")),
+        (TaskTooLargeError, None, lambda: strict.set_result(owner, "task", "x" * 1_000)),
+        (InvalidCursorError, None, lambda: store.list(owner, cursor="made up")),
+        (InvalidTtlError, None, lambda: create(ttl_ms=0)),
+        (InvalidVariablesError, None, lambda: create(variables={"a": {1}})),
+        (AnonymousOwnerError, None, lambda: store.get("", "task")),
+        (InvalidArgumentError, None, lambda: store.list(owner, limit=0)),
+    ]
+
+
+def failures(trial: Trial, bench: StoreBench, owner: str) -> list[Provocation]:
+    """Calls that fail however correct they are."""
+    with_quota = bench.store(max_tasks_per_owner=1)
+    storage_errors: dict[type[TaskError], list[StorageError]] = {
+        TaskBackendError: [BackendError("down"), CorruptRecordError(owner, "task", "torn")],
+        TaskOutcomeUnknownError: [OutcomeUnknownError("lost")],
+        TaskStorageFullError: [StorageFullError("full")],
+    }
+
+    def raise_error(error: StorageError) -> None:
+        raise error
+
+    def overtake() -> None:
+        bench.backend.after_get = None
+        trial.backend.put(trial.record(owner))
+
+    def cancel(after_get: Callable[[], object]) -> object:
+        bench.backend.after_get = after_get
+        return bench.store().cancel(owner, "task")
+
+    return [
+        (TaskQuotaError, None, lambda: with_quota.create(owner, "tools/call")),
+        *(
+            (expected, type(cause), partial(cancel, partial(raise_error, cause)))
+            for expected, causes in storage_errors.items()
+            for cause in causes
         ),
-        (TaskBackendError, BackendError, theirs, lambda: failing(BackendError("down"))),
-        (
-            TaskBackendError,
-            CorruptRecordError,
-            theirs,
-            lambda: failing(CorruptRecordError(owner, "task", "torn")),
-        ),
-        (
-            TaskOutcomeUnknownError,
-            OutcomeUnknownError,
-            theirs,
-            lambda: failing(OutcomeUnknownError("lost")),
-        ),
-        (
-            TaskStorageFullError,
-            StorageFullError,
-            theirs,
-            lambda: failing(StorageFullError("full")),
-        ),
-        (TaskConflictError, ConcurrentModificationError, theirs, lambda: failing(None)),
+        (TaskConflictError, ConcurrentModificationError, lambda: cancel(overtake)),
     ]

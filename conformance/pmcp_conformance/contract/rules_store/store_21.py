@@ -1,15 +1,13 @@
-"""STORE-21: quota."""
+"""STORE-21: the quota, which expired tasks and other owners do not use up."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import expect_same, expired
-from pmcp_conformance.engine.expectations import expect_raises
+from pmcp_conformance.contract.rules_store.support import expect_same, seed_expired_task
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    TaskQuotaError,
-)
+from pmcp_conformance.expectations import expect_raises
+from pmcp_storage import TaskQuotaError
 
 
 @rule("STORE-21")
@@ -18,9 +16,10 @@ def quota(trial: Trial) -> None:
     refused until one is deleted, and other owners' do not count.
     """
     bench = StoreBench(trial)
-    owner, other, store = trial.owner(), trial.owner(), bench.store(max_tasks_per_owner=2)
+    owner, other = trial.owner(), trial.owner()
+    store = bench.store(max_tasks_per_owner=2)
     for number in range(3):
-        expired(trial, owner, f"{number} expired")
+        seed_expired_task(trial, owner, f"{number} expired")
     first, second = (store.create(owner, "tools/call").record.task_id for _ in range(2))
     store.cancel(owner, first)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""STORE-22: record limit."""
+"""STORE-22: the limit of a record, to the byte, for everything that can make it grow."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from typing import Any
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import COMPLETED, INPUT, expect_same
-from pmcp_conformance.engine.expectations import expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    GenericTaskStore,
-    TaskTooLargeError,
-    VersionedRecord,
-)
+from pmcp_conformance.expectations import expect_raises
+from pmcp_storage import GenericTaskStore, TaskTooLargeError, VersionedRecord
 
 TEXT = "ü" * 400
 """800 bytes of UTF-8."""
 
-
 Growth = Callable[[GenericTaskStore, str], VersionedRecord]
-
 
 GROWTHS: dict[str, Growth] = {
     "create": lambda store, owner: store.create(
@@ -34,46 +28,48 @@ GROWTHS: dict[str, Growth] = {
     ),
     "a message": lambda store, owner: store.update_status(owner, "task", INPUT, TEXT),
 }
+"""Every way to make a record grow."""
 
 
 @rule("STORE-22")
 def record_limit(trial: Trial) -> None:
-    """The whole record, as a change would leave it, may have max_record_bytes of JSON in UTF-8; one
-    byte more is refused and changes nothing.
+    """The whole record, as a change would leave it, may take up to max_record_bytes of JSON in
+    UTF-8; one byte more is refused and changes nothing.
     """
     bench = StoreBench(trial)
     for name, grow in GROWTHS.items():
-        size = len(grown(trial, bench, name, grow).record.to_json().encode())
-        limits = {"max_record_bytes": size, "max_string_bytes": 900}
-        fitting = grown(trial, bench, name, grow, **limits)
-        expect_same(f"bytes after {name}", size, len(fitting.record.to_json().encode()))
-        owner, store = prepared(trial, bench, name, **{**limits, "max_record_bytes": size - 1})
+        size = grown_size(trial, bench, name)
+        limited = grown_size(trial, bench, name, max_record_bytes=size, max_string_bytes=900)
+        expect_same(f"bytes after {name}", size, limited)
+        limits = {"max_record_bytes": size - 1, "max_string_bytes": 900}
+        owner, store = store_to_grow_in(trial, bench, name, **limits)
         before = store.list(owner).tasks
         expect_raises(TaskTooLargeError(size, size - 1), grow, store, owner)
         expect_same(f"the tasks after a refused {name}", before, store.list(owner).tasks)
-    what_fits_alone(trial, bench)
+    expect_stored_variables_counted(trial, bench)
 
 
-def prepared(
+def grown_size(trial: Trial, bench: StoreBench, name: str, **settings: Any) -> int:
+    """Bytes of the record of a new owner's task, once it has grown."""
+    owner, store = store_to_grow_in(trial, bench, name, **settings)
+    return len(GROWTHS[name](store, owner).record.to_json().encode())
+
+
+def store_to_grow_in(
     trial: Trial, bench: StoreBench, name: str, **settings: Any
 ) -> tuple[str, GenericTaskStore]:
-    """A store, and an owner with what the growth needs."""
-    owner, store = trial.owner(), bench.store(**settings)
+    """An owner with the task that the growth needs, and a store with these settings."""
+    owner = trial.owner()
+    store = bench.store(**settings)
     if name != "create":
         bench.store().create(owner, "tools/call", task_id="task")
     return owner, store
 
 
-def grown(
-    trial: Trial, bench: StoreBench, name: str, grow: Growth, **settings: Any
-) -> VersionedRecord:
-    owner, store = prepared(trial, bench, name, **settings)
-    return grow(store, owner)
-
-
-def what_fits_alone(trial: Trial, bench: StoreBench) -> None:
-    """What would fit alone is refused where the stored variables leave no room for it."""
-    owner, store = trial.owner(), bench.store(max_record_bytes=1_600, max_string_bytes=900)
+def expect_stored_variables_counted(trial: Trial, bench: StoreBench) -> None:
+    """What would fit on its own is refused where the stored variables leave no room for it."""
+    owner = trial.owner()
+    store = bench.store(max_record_bytes=1_600, max_string_bytes=900)
     store.create(owner, "tools/call", task_id="task", variables={"a": TEXT})
     before = store.get(owner, "task")
     expect_raises(TaskTooLargeError, store.set_variables, owner, "task", {"b": TEXT})

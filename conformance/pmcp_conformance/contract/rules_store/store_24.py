@@ -1,4 +1,4 @@
-"""STORE-24: requests per operation."""
+"""STORE-24: the requests that each operation sends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import CHANGES, expect_requests, seeded
+from pmcp_conformance.contract.rules_store.support import CHANGES, expect_requests, seed_task
 from pmcp_conformance.engine.trial import Trial
 
 
@@ -16,16 +16,18 @@ def requests_per_operation(trial: Trial) -> None:
     quota, delete two, a page of a listing one.
     """
     bench = StoreBench(trial)
-    owner, store, counting = trial.owner(), bench.store(), bench.store(max_tasks_per_owner=20)
+    owner = trial.owner()
+    store = bench.store()
+    with_quota = bench.store(max_tasks_per_owner=20)
     expect_requests(bench, {"create": 1}, "create", partial(store.create, owner, "tools/call"))
     expect_requests(
         bench,
         {"count_by_owner": 1, "create": 1},
         "create under a quota",
-        partial(counting.create, owner, "tools/call"),
+        partial(with_quota.create, owner, "tools/call"),
     )
     for name, change in CHANGES.items():
-        seeded(trial, owner, name)
+        seed_task(trial, owner, name)
         two = {"get": 1, "put_if_version": 1}
         expect_requests(bench, two, name, partial(change, store, owner, name))
     ended = "complete_with_result"

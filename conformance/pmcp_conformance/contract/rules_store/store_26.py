@@ -1,4 +1,4 @@
-"""STORE-26: cursors need no task."""
+"""STORE-26: a cursor whose task is gone, in another store."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-26")
 def cursors_need_no_task(trial: Trial) -> None:
-    """A cursor goes on where its page ended, in another store and another handle too, when its task
-    has been deleted and newer ones have been created.
+    """A cursor continues where its page ended, even in another store over another handle, and after
+    its task has been deleted and newer ones have been created.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
+    owner = trial.owner()
+    store = bench.store()
     made = [store.create(owner, "tools/call").record.task_id for _ in range(4)]
     page = store.list(owner, limit=2)
     store.delete(owner, page.tasks[-1].record.task_id)

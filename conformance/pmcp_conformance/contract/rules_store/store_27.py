@@ -1,4 +1,4 @@
-"""STORE-27: wrong cursors."""
+"""STORE-27: cursors that the store did not give out, or not to this owner."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import base64
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import expect_same, seeded
-from pmcp_conformance.engine.expectations import expect_raises
+from pmcp_conformance.contract.rules_store.support import expect_same, seed_task
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import (
-    InvalidCursorError,
-)
+from pmcp_conformance.expectations import expect_raises
+from pmcp_storage import InvalidCursorError
 
 
 @rule("STORE-27")
 def wrong_cursors(trial: Trial) -> None:
-    """A cursor that was damaged, made up or made for another owner raises InvalidCursorError before
+    """A cursor that is damaged, made up or made for another owner raises InvalidCursorError before
     any request.
     """
     bench = StoreBench(trial)
-    owner, other, store = trial.owner(), trial.owner(), bench.store()
+    owner, other = trial.owner(), trial.owner()
+    store = bench.store()
     for number in range(2):
-        seeded(trial, owner, f"task {number}")
-        seeded(trial, other, f"task {number}")
+        seed_task(trial, owner, f"task {number}")
+        seed_task(trial, other, f"task {number}")
     cursor, foreign = (store.list(one, limit=1).next_cursor for one in (owner, other))
     if cursor is None or foreign is None:
         raise Violation("a next_cursor while tasks remain", "None")

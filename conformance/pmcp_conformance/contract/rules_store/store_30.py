@@ -1,4 +1,4 @@
-"""STORE-30: nothing is lost."""
+"""STORE-30: changes by many threads at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import count
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import INPUT, seeded
+from pmcp_conformance.contract.rules_store.support import INPUT, seed_task
 from pmcp_conformance.engine.attempt import Attempt, explained
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.interleaving.simultaneous import together
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import (
     InvalidTransitionError,
     TaskConflictError,
@@ -24,9 +24,8 @@ from pmcp_storage import (
 
 THREADS = 16
 
-
 _ATTEMPTS = 1_000
-
+"""How often a thread may lose against the others before that counts as no progress."""
 
 _TOGETHER_WITHIN = 30.0
 """Seconds by which all threads have read."""
@@ -34,49 +33,52 @@ _TOGETHER_WITHIN = 30.0
 
 @rule("STORE-30")
 def nothing_is_lost(trial: Trial) -> None:
-    """Of the changes that 16 threads make at once, none that was acknowledged is lost, each is one
+    """Of the changes that 16 threads make at once, no acknowledged one is lost, each makes one
     version, and none follows a cancellation.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
-    seeded(trial, owner, variables={})
+    owner = trial.owner()
+    store = bench.store()
+    seed_task(trial, owner, variables={})
     names = [f"thread {number}" for number in range(THREADS - 4)]
     changes: list[Callable[[], VersionedRecord]] = [
         *(partial(store.set_variables, owner, "task", {name: 1}) for name in names),
         *[partial(store.update_status, owner, "task", INPUT)] * 3,
         partial(store.cancel, owner, "task"),
     ]
-    read_together(bench)
-    attempts = together(trial.watchdog, [partial(insist, change) for change in changes])
+    hold_first_reads(bench)
+    attempts = call_simultaneously(
+        trial.watchdog, [partial(retry_conflicts, change) for change in changes]
+    )
     bench.backend.after_get = None
     found = store.get(owner, "task")
-    all_there(names, attempts, found)
-    a_version_each(attempts, found.version)
+    expect_all_kept(names, attempts, found)
+    expect_a_version_each(attempts, found.version)
 
 
-def all_there(names: list[str], attempts: list[Attempt], found: VersionedRecord) -> None:
+def expect_all_kept(names: list[str], attempts: list[Attempt], found: VersionedRecord) -> None:
     """The variables that were acknowledged are stored, and nothing followed the cancellation."""
     *setting, ended = attempts[: len(names)] + attempts[-1:]
     kept = {name for name, attempt in zip(names, setting, strict=True) if attempt.error is None}
     if lost := sorted(kept - found.record.variables.keys()):
-        told = f"{lost} are lost"
-        raise Violation("all variables that were acknowledged", told, explained(attempts))
+        observed = f"{lost} are lost"
+        raise Violation("all variables that were acknowledged", observed, explained(attempts))
     if ended.error is None and ended.result.version < found.version:
-        told = f"version {found.version} after a cancellation at {ended.result.version}"
-        raise Violation("no change after the cancellation", told, explained(attempts))
+        observed = f"version {found.version} after a cancellation at {ended.result.version}"
+        raise Violation("no change after the cancellation", observed, explained(attempts))
 
 
-def a_version_each(attempts: list[Attempt], reached: int) -> None:
-    """Each acknowledged change made one version; of the unknown ones each may have made one."""
-    versions, unknown = sorted_out(attempts)
+def expect_a_version_each(attempts: list[Attempt], reached: int) -> None:
+    """Each acknowledged change made one version, and each unknown one at most one."""
+    versions, unknown = versions_and_unknowns(attempts)
     unexplained = reached - 1 - len(versions)
     if len(set(versions)) < len(versions) or not 0 <= unexplained <= unknown:
-        told = f"version {reached} after the versions {sorted(versions)}, {unknown} unknown"
-        raise Violation("a version for each acknowledged change", told, explained(attempts))
+        observed = f"version {reached} after the versions {sorted(versions)}, {unknown} unknown"
+        raise Violation("a version for each acknowledged change", observed, explained(attempts))
 
 
-def insist(change: Callable[[], VersionedRecord]) -> VersionedRecord:
-    """Do it again for as long as somebody else was faster."""
+def retry_conflicts(change: Callable[[], VersionedRecord]) -> VersionedRecord:
+    """Repeat the change for as long as somebody else is faster."""
     for _ in range(_ATTEMPTS):
         try:
             return change()
@@ -85,9 +87,10 @@ def insist(change: Callable[[], VersionedRecord]) -> VersionedRecord:
     raise Violation("progress under contention", f"{_ATTEMPTS} conflicts")
 
 
-def read_together(bench: StoreBench) -> None:
-    """Hold the first read of each thread until all have read: they then know the same version."""
-    barrier, reads = threading.Barrier(THREADS), count()
+def hold_first_reads(bench: StoreBench) -> None:
+    """Hold each thread after its first read until all have read: they then know one version."""
+    barrier = threading.Barrier(THREADS)
+    reads = count()
 
     def after_get() -> None:
         if next(reads) < THREADS:
@@ -96,8 +99,8 @@ def read_together(bench: StoreBench) -> None:
     bench.backend.after_get = after_get
 
 
-def sorted_out(attempts: list[Attempt]) -> tuple[list[int], int]:
-    """The versions that were acknowledged, and how many changes nobody knows about."""
+def versions_and_unknowns(attempts: list[Attempt]) -> tuple[list[int], int]:
+    """The versions that were acknowledged, and how many changes have an unknown outcome."""
     refusals = (InvalidTransitionError, TaskEndedError)
     unknown = 0
     for attempt in attempts:

@@ -1,4 +1,4 @@
-"""STORE-4: expiry is fixed."""
+"""STORE-4: a task's expiry, from its creation on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from datetime import timedelta
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import CHANGES, expect_same
-from pmcp_conformance.engine.expectations import expect_stored_expiry
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect_stored_expiry
 
 
 @rule("STORE-4")
 def expiry_is_fixed(trial: Trial) -> None:
-    """A task expires its ttl after its creation, the configured ttl unless given one, and no change
-    moves that.
+    """A task expires when its ttl has passed since its creation, the configured ttl unless one is
+    given, and no change moves that.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store(default_ttl_ms=420_000)
+    owner = trial.owner()
+    store = bench.store(default_ttl_ms=420_000)
     for given, ttl in ((None, 420_000), (90_000, 90_000)):
         for name, change in CHANGES.items():
             made = store.create(owner, "tools/call", ttl_ms=given).record

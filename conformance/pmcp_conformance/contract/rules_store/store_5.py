@@ -1,32 +1,29 @@
-"""STORE-5: ttl out of bounds."""
+"""STORE-5: the bounds of a ttl."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same
-from pmcp_conformance.engine.expectations import expect_listed, expect_raises
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import (
-    InvalidArgumentError,
-    InvalidTtlError,
-)
+from pmcp_conformance.expectations import expect_listed, expect_raises
+from pmcp_storage import InvalidArgumentError, InvalidTtlError
 
 
 @rule("STORE-5")
 def ttl_out_of_bounds(trial: Trial) -> None:
-    """A ttl that is no int, below 1 or over the configured maximum is refused before any request;
-    the maximum is granted.
+    """A ttl that is not an int, is below 1 or exceeds the configured maximum is refused before any
+    request; the maximum itself is accepted.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store(default_ttl_ms=1_000, max_ttl_ms=3_000_000)
+    owner = trial.owner()
+    store = bench.store(default_ttl_ms=1_000, max_ttl_ms=3_000_000)
     bench.backend.requests.clear()
     for ttl in (0, -1, 3_000_001, 2**70):
         error = InvalidTtlError(ttl, 3_000_000)
         expect_raises(error, store.create, owner, "tools/call", ttl_ms=ttl)
     for wrong in (True, 1.5, "1000", float("inf")):
-        error_kind = InvalidArgumentError
-        expect_raises(error_kind, store.create, owner, "tools/call", ttl_ms=wrong)
+        expect_raises(InvalidArgumentError, store.create, owner, "tools/call", ttl_ms=wrong)
     expect_same("requests", {}, dict(bench.backend.requests))
     granted = store.create(owner, "tools/call", ttl_ms=3_000_000).record
     expect_same("ttl", 3_000_000, granted.task.ttl)

@@ -1,10 +1,10 @@
-"""STORE-8: messages."""
+"""STORE-8: what a change of status does to the message and to everything else."""
 
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import INPUT, WORKING, expect_same, seeded
+from pmcp_conformance.contract.rules_store.support import INPUT, WORKING, expect_same, seed_task
 from pmcp_conformance.engine.trial import Trial
 
 
@@ -14,8 +14,9 @@ def messages(trial: Trial) -> None:
     it keeps everything else.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
-    before = seeded(trial, owner, variables={"a": [1]}, result=["early"])
+    owner = trial.owner()
+    store = bench.store()
+    before = seed_task(trial, owner, variables={"a": [1]}, result=["early"])
     steps = [(INPUT, "your name?", "your name?"), (WORKING, None, "your name?"), (INPUT, "", "")]
     for status, message, expected in steps:
         store.update_status(owner, "task", status, message)

@@ -1,4 +1,4 @@
-"""STORE-9: variables merge."""
+"""STORE-9: how variables are merged."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import expect_same, seeded
+from pmcp_conformance.contract.rules_store.support import expect_same, seed_task
 from pmcp_conformance.engine.trial import Trial
 
 
 @rule("STORE-9")
 def variables_merge(trial: Trial) -> None:
-    """Variables are merged into the stored ones key by key, whole value by whole value, and null
-    removes a key.
+    """Variables are merged into the stored ones key by key; a value is replaced as a whole, and
+    null removes its key.
     """
     bench = StoreBench(trial)
-    owner, store = trial.owner(), bench.store()
-    seeded(trial, owner, variables={"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]})
+    owner = trial.owner()
+    store = bench.store()
+    seed_task(trial, owner, variables={"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]})
     steps: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({}, {"a": 1, "b": {"x": 1, "y": 2}, "c": [1, 2]}),
         ({"a": None, "absent": None}, {"b": {"x": 1, "y": 2}, "c": [1, 2]}),

@@ -1,39 +1,33 @@
-"""Shared by the rules on the task store."""
+"""What the rules on the task store share: its operations, tasks to begin with, and expectations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any
 
 from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
-from pmcp_conformance.engine.expectations import expect
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.expectations import expect
 from pmcp_storage import (
     GenericTaskStore,
     Task,
-    TaskError,
     TaskRecord,
     TaskStatus,
     VersionedRecord,
 )
 
-WORKING, INPUT = TaskStatus.WORKING, TaskStatus.INPUT_REQUIRED
-
-
-COMPLETED, FAILED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED
-
-
+WORKING = TaskStatus.WORKING
+INPUT = TaskStatus.INPUT_REQUIRED
+COMPLETED = TaskStatus.COMPLETED
+FAILED = TaskStatus.FAILED
+CANCELLED = TaskStatus.CANCELLED
 ENDED = (COMPLETED, FAILED, CANCELLED)
 
-
-HOUR = timedelta(hours=1)
-
-
 Change = Callable[[GenericTaskStore, str, str], VersionedRecord]
-
+TaskCall = Callable[[GenericTaskStore, str, str], object]
 
 CHANGES: dict[str, Change] = {
     "update_status": lambda store, owner, task: store.update_status(owner, task, INPUT),
@@ -44,10 +38,18 @@ CHANGES: dict[str, Change] = {
     ),
     "cancel": lambda store, owner, task: store.cancel(owner, task),
 }
-"""Each operation that changes a task, as one that a working task takes."""
+"""Every operation that changes a task, with arguments that a working task accepts."""
+
+TASK_CALLS: dict[str, TaskCall] = {
+    **CHANGES,
+    "get": lambda store, owner, task: store.get(owner, task),
+    "get_result": lambda store, owner, task: store.get_result(owner, task),
+    "delete": lambda store, owner, task: store.delete(owner, task),
+}
+"""Every operation on one task."""
 
 
-def seeded(
+def seed_task(
     trial: Trial,
     owner: str,
     task_id: str = "task",
@@ -55,12 +57,19 @@ def seeded(
     updated: datetime | None = None,
     **changes: Any,
 ) -> TaskRecord:
-    """A record written past the store, in any status and with any time of its last change."""
+    """Write a record past the store, in any status and with any time of its last change."""
     now = datetime.now(UTC)
     task = Task(
         task_id=task_id, status=status, created_at=now, last_updated_at=updated or now, ttl=60_000
     )
     return trial.store_record(owner, task_id, task=task, **changes)
+
+
+def seed_expired_task(
+    trial: Trial, owner: str, task_id: str = "task", **changes: Any
+) -> TaskRecord:
+    """Write a task that expired an hour ago, which the storage may still hold."""
+    return seed_task(trial, owner, task_id, expires_at=datetime.now(UTC) - HOUR, **changes)
 
 
 def expect_same(name: str, expected: object, observed: object) -> None:
@@ -71,72 +80,8 @@ def expect_same(name: str, expected: object, observed: object) -> None:
 def expect_requests(
     bench: StoreBench, expected: Mapping[str, int], name: str, call: Callable[[], Any]
 ) -> Any:
-    """What the call returns, which sends exactly these requests to the backend."""
+    """The call sends exactly these requests to the backend; returns what it returned."""
     bench.backend.requests.clear()
     result = call()
     expect_same(f"requests of {name}", dict(expected), dict(bench.backend.requests))
     return result
-
-
-def moves(store: GenericTaskStore, owner: str, end: TaskStatus) -> list[Callable[[], object]]:
-    """The ways to bring the owner's task "task" into this status."""
-    ways: list[Callable[[], object]] = [partial(store.update_status, owner, "task", end)]
-    if end in ENDED:
-        ways.append(partial(store.complete_with_result, owner, "task", end, "result"))
-    if end is CANCELLED:
-        ways.append(partial(store.cancel, owner, "task"))
-    return ways
-
-
-TaskCall = Callable[[GenericTaskStore, str, str], object]
-
-
-ON_A_TASK: dict[str, TaskCall] = {
-    **CHANGES,
-    "get": lambda store, owner, task: store.get(owner, task),
-    "get_result": lambda store, owner, task: store.get_result(owner, task),
-    "delete": lambda store, owner, task: store.delete(owner, task),
-}
-"""The operations on one task."""
-
-
-def expired(trial: Trial, owner: str, task_id: str = "task", **changes: Any) -> TaskRecord:
-    """A task that expired an hour ago, which the storage may still hold."""
-    return seeded(trial, owner, task_id, expires_at=datetime.now(UTC) - HOUR, **changes)
-
-
-def answer(bench: StoreBench, call: TaskCall, store: GenericTaskStore, owner: str) -> object:
-    """All that a caller can see: what came back and how many requests it took."""
-    bench.backend.requests.clear()
-    told: object
-    try:
-        told = call(store, owner, "task")
-    except TaskError as error:
-        cause = error.__cause__
-        told = (type(error), str(error), error.args, type(cause), str(cause))
-    return told, dict(bench.backend.requests)
-
-
-def facts(record: TaskRecord) -> tuple[object, str]:
-    return record.status, record.request_method
-
-
-Step = Callable[[Any, str], Any]
-
-
-def told(call: Step, store: GenericTaskStore, owner: str) -> object:
-    """The answer without what differs from run to run: owners, times and cursors."""
-    try:
-        return essence(call(store, owner))
-    except TaskError as error:
-        return type(error), error.code
-
-
-def essence(answer: Any) -> object:
-    if isinstance(answer, VersionedRecord):
-        record = answer.record
-        task = (record.task_id, record.status, record.task.status_message, record.task.ttl)
-        return answer.version, task, record.variables, record.result
-    if hasattr(answer, "next_cursor"):
-        return [essence(found) for found in answer.tasks], answer.next_cursor is None
-    return answer

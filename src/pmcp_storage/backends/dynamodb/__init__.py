@@ -1,8 +1,9 @@
 """The backend for Amazon DynamoDB.
 
 Begin with `dynamodb_backend`. `definition` is the table that it needs, `table` sends the requests
-and `attempts` notes what became of each, `items` is how a record is stored, `client` makes boto3's
-client, and `failures` explains its errors. `setup` serves the command line.
+and `attempts` notes what became of each, `items` is how a record is stored. `client` makes boto3's
+client and checks another, `client_in_use` keeps it to one process, `failures` explains its errors.
+`provisioning` makes the table, and `setup` serves the command line.
 """
 
 from typing import TYPE_CHECKING

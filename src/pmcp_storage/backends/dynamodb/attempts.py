@@ -2,19 +2,23 @@
 
 boto3 repeats a request by itself, so one call can be several attempts: a write may be applied, its
 answer lost, and the second attempt refused because of the first. `observe` has a client note, for
-each call within `recorded`, whether an attempt may have been applied.
+each call within `recorded`, whether an attempt may have been applied. Evidence decides: how far an
+attempt has come, and not what boto3 calls its failure.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+from pmcp_storage.backends.dynamodb.failures import LIBRARIES
+from pmcp_storage.backends.interruptions import chain, frames, interruption
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -28,6 +32,12 @@ class Attempts:
     last: bool = False
     readable: bool = True
     """Whether the last answer was JSON."""
+    outer: BaseException | None = field(default_factory=sys.exception)
+    """The exception that the caller was handling when the call began."""
+
+    def interruption(self, error: BaseException) -> BaseException | None:
+        """The caller's own exception that made the call fail with `error`; None if none did."""
+        return interruption(error, LIBRARIES, outer=self.outer)
 
 
 def observe(client: DynamoDBClient) -> None:
@@ -66,12 +76,30 @@ def _note_answer(response: Any, caught_exception: Exception | None, **_: Any) ->
     if attempts is None:
         return
     if response is None:
-        never_sent = (EndpointConnectionError, ConnectTimeoutError)
-        attempts.last = not isinstance(caught_exception, never_sent)
+        assert caught_exception is not None
+        own = attempts.interruption(caught_exception)
+        if own is not None:
+            raise own  # or boto3 would take it for a failed connection, and try again
+        attempts.last = not _is_unsent(caught_exception, attempts.outer)
         return
     http, parsed = response
     attempts.last = not 400 <= http.status_code < 500
     attempts.readable = _is_readable(http.content, parsed)
+
+
+def _is_unsent(error: Exception, outer: BaseException | None) -> bool:
+    """Whether an attempt failed before its last byte was handed to the network."""
+    return any(
+        _is_before_the_answer(frame)
+        for each in chain(error, outer=outer)
+        for frame in frames(each.__traceback__)
+    )
+
+
+def _is_before_the_answer(frame: FrameType) -> bool:
+    """Whether a frame connects (also through a proxy, or TLS), or sends: both precede reading."""
+    name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+    return name == "connect" or (name == "send" and module == "http.client")
 
 
 def _is_readable(body: bytes, parsed: dict[str, Any]) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
-import boto3
+from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, NoRegionError
+from botocore.exceptions import NoRegionError
+from botocore.session import Session
 
+from pmcp_storage.backends.dynamodb.failures import LIBRARIES, in_words, is_of_credentials
+from pmcp_storage.backends.interruptions import interruption
+from pmcp_storage.backends.timeouts import check_timeout
 from pmcp_storage.errors import BackendError
 
 if TYPE_CHECKING:
@@ -29,18 +34,49 @@ _CONFIG = Config(
 def client_from_env() -> DynamoDBClient:
     """The client of `DynamoDbBackend.from_env`, to share one between several backends.
 
-    Raises BackendError if there is no region or the configuration cannot be used.
+    Raises BackendError if there is no region, or the configuration or the credentials that it
+    names cannot be used.
     """
+    outer = sys.exception()
     try:
-        session = boto3.session.Session()
+        session = _session()
         # botocore itself knows AWS_DEFAULT_REGION and the profile's region only.
-        region = session.region_name or os.environ.get("AWS_REGION")
-        client: DynamoDBClient = session.client("dynamodb", region_name=region, config=_CONFIG)
+        region = session.get_config_variable("region") or os.environ.get("AWS_REGION")
+        client: DynamoDBClient = session.create_client(
+            "dynamodb", region_name=region, config=_CONFIG
+        )
     except NoRegionError as error:
         raise BackendError(
             "no AWS region is configured: set AWS_REGION or AWS_DEFAULT_REGION, or a region in "
             "the AWS profile"
         ) from error
-    except (BotoCoreError, ValueError) as error:
-        raise BackendError(f"the AWS configuration cannot be used: {error}") from error
+    except Exception as error:
+        # The credentials are looked for here, by whatever means the configuration names.
+        own = interruption(error, LIBRARIES, outer=outer)
+        if own is not None:
+            raise own from own.__cause__
+        part = "credentials" if is_of_credentials(error) else "configuration"
+        raise BackendError(f"the AWS {part} cannot be used ({in_words(error)})") from error
     return client
+
+
+_loaded: dict[str, Any] = {}
+"""botocore's descriptions of services: to read them takes most of the time of making a client."""
+
+
+def _session() -> Session:
+    # Of their own for each client, because sessions and their credentials hold locks.
+    session = Session()
+    loader = _loaded.setdefault("data_loader", session.get_component("data_loader"))
+    session.register_component("data_loader", loader)
+    return session
+
+
+def check_client(client: Any) -> None:
+    """Raise TypeError unless it is boto3's client for DynamoDB, ValueError for bad timeouts."""
+    if not isinstance(client, BaseClient) or client.meta.service_model.service_name != "dynamodb":
+        kind = f"{type(client).__module__}.{type(client).__qualname__}"
+        raise TypeError(f"client must be boto3.client('dynamodb'), not {kind}")
+    config = client.meta.config
+    check_timeout("connect_timeout of the boto3 client", config.connect_timeout)
+    check_timeout("read_timeout of the boto3 client", config.read_timeout)

@@ -11,6 +11,11 @@ from typing import Any
 DEFAULT_TABLE = "pmcp_tasks"
 TTL_ATTRIBUTE = "expires_at"
 
+_STATUS_REMEDIES = {
+    "CREATING": "wait until it is ACTIVE",
+    "DELETING": "create it again once it is gone",
+}
+
 _KEYS = {"PK": ("HASH", "S"), "SK": ("RANGE", "S")}
 
 
@@ -33,10 +38,10 @@ def table_definition(table_name: str) -> dict[str, Any]:
 
 def status_problem(table: dict[str, Any]) -> str | None:
     """What is wrong with the status in DescribeTable's answer; None if nothing is."""
-    status = table.get("TableStatus")
+    status = str(table.get("TableStatus"))
     if status in ("ACTIVE", "UPDATING"):
         return None
-    return f"its status is {status}: wait until it is ACTIVE"
+    return f"its status is {status}: {_STATUS_REMEDIES.get(status, 'see the AWS console')}"
 
 
 def key_problem(table: dict[str, Any]) -> str | None:

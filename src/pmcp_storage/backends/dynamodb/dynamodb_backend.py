@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord
 from pmcp_storage.backends.dynamodb import items
-from pmcp_storage.backends.dynamodb.client import client_from_env
+from pmcp_storage.backends.dynamodb.client import check_client, client_from_env
+from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
 from pmcp_storage.backends.dynamodb.definition import DEFAULT_TABLE
 from pmcp_storage.backends.dynamodb.table import Answer, Table
 from pmcp_storage.errors import (
@@ -42,6 +43,13 @@ class DynamoDbBackend(StorageBackend):
     `client` is a boto3 DynamoDB client with any settings; `close` leaves it open unless
     `close_client` is true. The constructor sends no request: a table that is missing or wrong is
     reported by the first operation, or by `verify`.
+
+    After a fork, a handle of `from_env` works in both processes, each with a client of its own;
+    one over a client that was handed in works where that client was first used for a handle, and
+    raises BackendError elsewhere.
+
+    Raises TypeError for another client or table name, and ValueError for an empty name, and for a
+    client whose timeouts cannot be used.
     """
 
     def __init__(
@@ -51,7 +59,9 @@ class DynamoDbBackend(StorageBackend):
         *,
         close_client: bool = False,
     ) -> None:
-        self._table = Table(client, table_name)
+        check_client(client)
+        self._clients = ClientInUse(client)
+        self._table = Table(self._clients, _checked(table_name))
         self._close_client = close_client
 
     @classmethod
@@ -60,10 +70,13 @@ class DynamoDbBackend(StorageBackend):
 
         Without `table_name` the environment variable PMCP_TABLE names the table, else it is
         `pmcp_tasks`. The region may also come from AWS_REGION. Nothing is sent to DynamoDB.
-        Raises BackendError if there is no region or the configuration cannot be used.
+        Raises BackendError if there is no region, or the configuration or the credentials that it
+        names cannot be used.
         """
-        name = table_name or os.environ.get("PMCP_TABLE") or DEFAULT_TABLE
-        return cls(client_from_env(), name, close_client=True)
+        name = _checked(table_name or os.environ.get("PMCP_TABLE") or DEFAULT_TABLE)
+        backend = cls(client_from_env(), name, close_client=True)
+        backend._clients.make = client_from_env
+        return backend
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(table_name={self._table.name!r})"
@@ -79,7 +92,7 @@ class DynamoDbBackend(StorageBackend):
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         key = items.key_of(owner_id, task_id)
-        answer = self._table.read("GetItem", Key=key, ConsistentRead=True)
+        answer = self._table.request("GetItem", Key=key, ConsistentRead=True)
         if "Item" not in answer:
             raise NotFoundError(owner_id, task_id)
         return items.decode(owner_id, task_id, answer["Item"])
@@ -88,11 +101,13 @@ class DynamoDbBackend(StorageBackend):
         return self._write(record, 0, ConditionExpression="attribute_not_exists(PK)")
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        # A version that no item can have is sent as one that none has.
+        sent = expected_version if expected_version < items.GREATEST_VERSION else -1
         return self._write(
             record,
             expected_version,
             ConditionExpression="version = :expected",
-            ExpressionAttributeValues={":expected": {"N": str(expected_version)}},
+            ExpressionAttributeValues={":expected": {"N": str(sent)}},
         )
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
@@ -144,10 +159,10 @@ class DynamoDbBackend(StorageBackend):
 
     def _close(self) -> None:
         if self._close_client:
-            self._table.client.close()
+            self._clients.close()
 
     def _write(self, record: TaskRecord, expected: int, **condition: Any) -> int:
-        item = items.encode(record, expected + 1)
+        item = items.encode(record, min(expected + 1, items.GREATEST_VERSION))
         size = items.size_of(item)
         if size - items.SIZE_TOLERANCE > items.ITEM_LIMIT:
             raise RecordTooLargeError(size, items.ITEM_LIMIT)
@@ -167,7 +182,7 @@ class DynamoDbBackend(StorageBackend):
         values = parameters.pop("ExpressionAttributeValues", {})
         if start is not None:
             parameters["ExclusiveStartKey"] = start
-        return self._table.read(
+        return self._table.request(
             "Query",
             KeyConditionExpression="PK = :owner AND begins_with(SK, :task)",
             ExpressionAttributeValues={
@@ -196,6 +211,14 @@ class DynamoDbBackend(StorageBackend):
             return not self._get(owner_id, task_id).record.is_expired(live_at)
         except NotFoundError:
             return False
+
+
+def _checked(table_name: str) -> str:
+    if not isinstance(table_name, str):
+        raise TypeError(f"table_name must be a str, not {type(table_name).__name__}")
+    if not table_name:
+        raise ValueError("table_name must not be empty")
+    return table_name
 
 
 def _counting(live_at: datetime | None) -> dict[str, Any]:

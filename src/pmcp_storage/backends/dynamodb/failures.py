@@ -5,6 +5,11 @@ from __future__ import annotations
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
+from pmcp_storage.backends.interruptions import frames
+
+LIBRARIES = ("boto3", "botocore", "urllib3", "awscrt", "dateutil", "jmespath")
+"""The packages whose exceptions are failures of DynamoDB, or of the way to it."""
+
 _CREDENTIALS_MISSING = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
@@ -43,12 +48,32 @@ def code_of(error: Exception) -> str:
     return type(error).__name__
 
 
+def is_of_credentials(error: BaseException) -> bool:
+    """Whether an error arose where boto3 looks for credentials, whatever its kind."""
+    if isinstance(error, _CREDENTIALS_MISSING):
+        return True
+    modules = (str(frame.f_globals.get("__name__")) for frame in frames(error.__traceback__))
+    return any(module in ("botocore.credentials", "botocore.tokens") for module in modules)
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one line. Not for an answer of DynamoDB's, which may quote the request."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def describe(error: Exception, action: str) -> str:
     """What went wrong at `action`, and what to do: the rest of a sentence about the table.
 
-    No message of the library goes into it: some of them quote the request.
+    No message of the library about a request to DynamoDB goes into it: some of them quote the
+    request.
     """
     code = code_of(error)
+    if is_of_credentials(error):
+        return (
+            f"was not asked, for there are no usable AWS credentials ({in_words(error)}): set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or make right the profile, the role or "
+            "the program that they come from."
+        )
     if code in _DENIED:
         return f"denies access: allow dynamodb:{action} on it in the IAM policy."
     if code in _CREDENTIALS_REFUSED:
@@ -65,11 +90,6 @@ def describe(error: Exception, action: str) -> str:
 
 
 def _describe_transport(error: Exception, code: str, action: str) -> str:
-    if isinstance(error, _CREDENTIALS_MISSING):
-        return (
-            f"was not asked, for there are no usable AWS credentials ({code}): set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role."
-        )
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
         return (
             f"cannot be reached for {action} ({code}): check the network, AWS_ENDPOINT_URL and "

@@ -24,6 +24,10 @@ SIZE_TOLERANCE = 42
 guide, "DynamoDB item sizes and formats": the size of a number is approximate)."""
 
 
+GREATEST_VERSION = 10**38 - 1
+"""The greatest integer that DynamoDB holds with all its digits (the same guide, "Number")."""
+
+
 def encode(record: TaskRecord, version: int) -> Item:
     """The item of a record at that version, with a fresh write_id."""
     item = {

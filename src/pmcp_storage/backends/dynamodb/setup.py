@@ -5,16 +5,8 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from pmcp_storage.backends.dynamodb.definition import (
-    DEFAULT_TABLE,
-    TTL_ATTRIBUTE,
-    table_definition,
-)
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+from pmcp_storage.backends.dynamodb.definition import DEFAULT_TABLE, TTL_ATTRIBUTE
 
 HELP = "a DynamoDB table"
 
@@ -33,10 +25,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def init(options: Namespace) -> Iterator[str]:
     """Create the table with on-demand billing where it is missing, and switch on its expiry."""
     from pmcp_storage.backends.dynamodb.client import client_from_env
+    from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
+    from pmcp_storage.backends.dynamodb.provisioning import create_table, switch_on_expiry
+    from pmcp_storage.backends.dynamodb.table import Table
 
-    client = client_from_env()
-    yield _create_table(client, options.table)
-    yield _switch_on_expiry(client, options.table)
+    name = options.table
+    table = Table(ClientInUse(client_from_env()), name)
+    if create_table(table):
+        yield f"created table {name}: keys PK and SK, on-demand billing"
+    else:
+        yield f"table {name} is there"
+    before = switch_on_expiry(table)
+    if before in ("ENABLED", "ENABLING"):
+        yield f"time to live is {before.lower()}"
+    else:
+        yield f"switched on time to live for the attribute {TTL_ATTRIBUTE}"
     yield from verify(options)
 
 
@@ -47,24 +50,3 @@ def verify(options: Namespace) -> Iterator[str]:
     with DynamoDbBackend.from_env(options.table) as backend:
         backend.verify()
     yield f"table {options.table} is as it should be"
-
-
-def _create_table(client: DynamoDBClient, name: str) -> str:
-    try:
-        client.describe_table(TableName=name)
-    except client.exceptions.ResourceNotFoundException:
-        client.create_table(**table_definition(name))
-        client.get_waiter("table_exists").wait(TableName=name)
-        return f"created table {name}: keys PK and SK, on-demand billing"
-    return f"table {name} is there"
-
-
-def _switch_on_expiry(client: DynamoDBClient, name: str) -> str:
-    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    if ttl["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
-        return f"time to live is {ttl['TimeToLiveStatus'].lower()}"
-    client.update_time_to_live(
-        TableName=name,
-        TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE},
-    )
-    return f"switched on time to live for the attribute {TTL_ATTRIBUTE}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from pmcp_storage.backends.dynamodb.attempts import Attempts, observe, recorded
+from pmcp_storage.backends.dynamodb.attempts import Attempts, recorded
+from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
 from pmcp_storage.backends.dynamodb.definition import key_problem, status_problem, ttl_problem
 from pmcp_storage.backends.dynamodb.failures import code_of, describe
 from pmcp_storage.backends.dynamodb.items import ITEM_LIMIT, SIZE_TOLERANCE
@@ -28,12 +29,14 @@ if TYPE_CHECKING:
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 _METHODS = {
+    "CreateTable": "create_table",
     "DeleteItem": "delete_item",
     "DescribeTable": "describe_table",
     "DescribeTimeToLive": "describe_time_to_live",
     "GetItem": "get_item",
     "PutItem": "put_item",
     "Query": "query",
+    "UpdateTimeToLive": "update_time_to_live",
 }
 """The client's method for each action, as IAM calls it."""
 
@@ -55,23 +58,36 @@ class Answer(NamedTuple):
         return item
 
 
+class _FailedError(Exception):
+    """A request has failed with an error of boto3's, or with an answer that cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 class Table:
-    """One table through one client, which stays the caller's."""
+    """One table through one client, which the backend closes."""
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
-        self.client = client
+    def __init__(self, clients: ClientInUse, name: str) -> None:
+        self._clients = clients
         self.name = name
-        observe(client)
 
-    def read(self, action: str, **parameters: Any) -> dict[str, Any]:
-        """Send a request that changes nothing; `action` is its name in IAM, such as GetItem.
+    @property
+    def client(self) -> DynamoDBClient:
+        """The client in this process. Raises BackendError if there is none."""
+        return self._clients.get()
 
-        Raises BackendError.
+    def request(self, action: str, **parameters: Any) -> dict[str, Any]:
+        """Send a request whose repetition does no harm; `action` is its name in IAM.
+
+        Raises BackendError, with boto3's error as its cause.
         """
+        attempts = Attempts()
         try:
-            return self._send(action, Attempts(), parameters)
-        except Exception as error:
-            raise self._explain(error, action) from error
+            return self._send(action, attempts, parameters)
+        except _FailedError as failed:
+            raise self._explain(failed.error, action) from failed.error
 
     def write(self, action: str, *, item_size: int = 0, **parameters: Any) -> Answer:
         """Send a request that changes an item; `item_size` is its size in bytes, if it has one.
@@ -82,7 +98,8 @@ class Table:
         attempts = Attempts()
         try:
             return Answer(self._send(action, attempts, parameters), attempts.earlier)
-        except Exception as error:
+        except _FailedError as failed:
+            error = failed.error
             if isinstance(error, ClientError) and code_of(error) == _CONDITION_FAILED:
                 return Answer(dict(error.response), attempts.earlier, error)
             failure = self._explain(error, action, item_size)
@@ -95,19 +112,37 @@ class Table:
 
     def verify(self) -> None:
         """Raise BackendError, listing every problem, unless the table is as it should be."""
-        table = self.read("DescribeTable")["Table"]
-        ttl = self.read("DescribeTimeToLive").get("TimeToLiveDescription", {})
-        problems = [status_problem(table), key_problem(table), ttl_problem(ttl)]
+        table = self.request("DescribeTable")["Table"]
+        problems = [status_problem(table), key_problem(table)]
+        try:
+            ttl = self.request("DescribeTimeToLive").get("TimeToLiveDescription", {})
+        except BackendError as error:
+            if not any(problems):
+                raise
+            problems.append(f"whether it expires records cannot be seen: {error}")
+        else:
+            problems.append(ttl_problem(ttl))
         if any(problems):
             text = "; ".join(filter(None, problems))
-            raise BackendError(f"{self._place()} is not set up: {text}.")
+            raise BackendError(f"{self._place()} is not set up: {text.rstrip('.')}.")
 
     def _send(self, action: str, attempts: Attempts, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Send a request. Raises _FailedError, and the caller's own exceptions as they are."""
         method = getattr(self.client, _METHODS[action])
-        with recorded(attempts):
-            answer: dict[str, Any] = method(TableName=self.name, **parameters)
+        try:
+            with recorded(attempts):
+                answer: dict[str, Any] = method(TableName=self.name, **parameters)
+        except Exception as error:
+            own = attempts.interruption(error)
+            if own is None:
+                raise _FailedError(error) from error
+            self._clients.abandon()
+            raise own from own.__cause__
+        except BaseException:
+            self._clients.abandon()
+            raise
         if not attempts.readable:
-            raise ValueError("the answer is not JSON")
+            raise _FailedError(ValueError("the answer is not JSON"))
         return answer
 
     def _explain(self, error: Exception, action: str, item_size: int = 0) -> StorageError:
@@ -136,8 +171,11 @@ class Table:
 
     def _why_missing(self) -> str:
         state = self._describe_table()
-        if state is not None and state.get("TableStatus") in ("CREATING", "ACTIVE"):
+        status = None if state is None else state.get("TableStatus")
+        if status in ("CREATING", "ACTIVE"):
             return "is still being created: try again in some seconds."
+        if status == "DELETING":
+            return "is being deleted: create it again once it is gone."
         return (
             "does not exist: check the name, the region and the account, or create it with the "
             "partition key PK (S) and the sort key SK (S), as 'pmcp-storage init dynamodb' does."
@@ -152,7 +190,7 @@ class Table:
         """The table as DescribeTable shows it; None if it does not, for whatever reason."""
         try:
             answer = self._send("DescribeTable", Attempts(), {})
-        except Exception:
+        except _FailedError:
             return None
         table: dict[str, Any] | None = answer.get("Table")
         return table

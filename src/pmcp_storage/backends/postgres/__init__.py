@@ -12,12 +12,30 @@
 Every operation is one statement, a transaction of its own. `statements` has their SQL, `exchange`
 sends one and says what became of it, `refusals` what PostgreSQL's errors mean, `pools` and
 `async_pools` lend connections by `settings`, `operations` makes the contract's answers of all
-that, `table` has the layout and checks it, `setup` creates it. `backend` and `async_backend` are
-the two doors.
+that, `layout` has the table's and checks it, `creation` makes it. Begin with `postgres_backend`,
+which is for threads; `async_postgres_backend` is for event loops. `setup` serves the command line.
 """
 
-from pmcp_storage.backends.postgres.async_backend import AsyncPostgresBackend
-from pmcp_storage.backends.postgres.backend import PostgresBackend
-from pmcp_storage.backends.postgres.setup import init_postgres, verify_postgres
+from typing import TYPE_CHECKING
 
-__all__ = ["AsyncPostgresBackend", "PostgresBackend", "init_postgres", "verify_postgres"]
+from pmcp_storage.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from pmcp_storage.backends.postgres.async_postgres_backend import (
+        AsyncPostgresBackend as AsyncPostgresBackend,
+    )
+    from pmcp_storage.backends.postgres.creation import create_missing as create_missing
+    from pmcp_storage.backends.postgres.postgres_backend import PostgresBackend as PostgresBackend
+    from pmcp_storage.backends.postgres.setup import init as init
+    from pmcp_storage.backends.postgres.setup import verify as verify
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "AsyncPostgresBackend": "async_postgres_backend",
+        "PostgresBackend": "postgres_backend",
+        "create_missing": "creation",
+        "init": "setup",
+        "verify": "setup",
+    },
+)

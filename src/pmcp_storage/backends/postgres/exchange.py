@@ -79,7 +79,7 @@ def exchange(
     deadline = time.monotonic() + patience
     try:
         text, types, formats = statement
-        # Lists, because psycopg 3.2 takes nothing else.
+        # Lists, because psycopg 3.2 takes nothing else here.
         pgconn.send_query_params(text, [*values], types, formats, _BINARY)
         while pgconn.flush():
             if (yield from _ready(Wait.RW, deadline)) & Ready.R:

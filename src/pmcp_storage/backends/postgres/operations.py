@@ -1,4 +1,4 @@
-"""The operations of the contract on PostgreSQL, once for both doors.
+"""The operations of the contract on PostgreSQL, once for threads and for event loops.
 
 A statement is sent once. It is sent again only where the server said that it rolled it back for
 another transaction's sake (a deadlock, a serialization failure), or where no connection was found

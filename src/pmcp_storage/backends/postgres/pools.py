@@ -1,7 +1,7 @@
 """Connections for threads: a pool of the handle's own, or the caller's.
 
 The methods are coroutines that never wait for an event loop, so that the operations are written
-once for both doors: `run_at_once` carries them out. `async_pools` has those for event loops.
+once: `run_at_once` carries them out. `async_pools` has those that do wait for one.
 
 A pool of the handle's own connects in the thread that needs a connection, so that a failure is
 known at once and with its reason. It never shares a socket between parent and child: after a

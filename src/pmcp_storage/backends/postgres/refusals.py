@@ -80,18 +80,18 @@ def quotes_values(sqlstate: str) -> bool:
 def refused(error: psycopg.Error) -> StorageError:
     """The StorageError for what wrote nothing."""
     if error.sqlstate == "53100":
-        return StorageFullError(f"{_told(error)}: make room on the server's disk")
-    return BackendError(f"{_told(error)}: {_remedy(error)}")
+        return StorageFullError(f"{_shown(error)}: make room on the server's disk")
+    return BackendError(f"{_shown(error)}: {_remedy(error)}")
 
 
 def unknown(error: psycopg.Error, what: str) -> OutcomeUnknownError:
     """The StorageError for a write that may have been carried out; `what` names it."""
     return OutcomeUnknownError(
-        f"{_told(error)}, and whether {what} was applied is unknown: read the record to see"
+        f"{_shown(error)}, and whether {what} was applied is unknown: read the record to see"
     )
 
 
-def _told(error: psycopg.Error) -> str:
+def _shown(error: psycopg.Error) -> str:
     text = " ".join(str(error).split())
     if not error.sqlstate:
         return f"PostgreSQL did not answer ({text})"

@@ -9,10 +9,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 CONNECTIONS = 10
-"""The most connections of a handle's own pool, unless told otherwise."""
+"""The most connections of a handle's own pool, by default."""
 
 TIMEOUT = 10.0
-"""Seconds that an operation waits for a connection, and for an answer, unless told otherwise."""
+"""Seconds that an operation waits for a connection, and for an answer, by default."""
 
 
 def complete(conninfo: str, timeout: float) -> str:
@@ -22,10 +22,10 @@ def complete(conninfo: str, timeout: float) -> str:
     except psycopg.ProgrammingError as error:
         # What libpq quotes can be a part of a password.
         text = str(error).strip()
-        told = text if "invalid connection option" in text else text.partition('"')[0].strip()
+        problem = text if "invalid connection option" in text else text.partition('"')[0].strip()
         raise ValueError(
             f"conninfo must be a connection string of libpq, such as "
-            f"postgresql://user@host/database: {told}"
+            f"postgresql://user@host/database: {problem}"
         ) from None
     added: dict[str, Any] = {"fallback_application_name": "pmcp-storage"}
     if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:

@@ -1,85 +1,37 @@
-"""`pmcp-storage init postgres` and `verify postgres`: the commands' lines, one after the other.
-
-`options` has `url`, a connection string of libpq's (empty: the PG* variables), and `schema`.
-"""
+"""`pmcp-storage init | verify postgres`: the table, and whether it is as it should be."""
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
-from pmcp_storage.aio import run_at_once
-from pmcp_storage.backends.postgres.backend import PostgresBackend
-from pmcp_storage.backends.postgres.exchange import Failure
-from pmcp_storage.backends.postgres.operations import Operations
-from pmcp_storage.backends.postgres.refusals import refused
-from pmcp_storage.backends.postgres.statements import (
-    BYTEA,
-    Statement,
-    Statements,
-    statement,
-)
-from pmcp_storage.backends.postgres.table import CREATE_INDEX, CREATE_TABLE, grants
-
-_MADE_MEANWHILE = ("23505", "42P06", "42P07", "42710", "XX000")
-"""What one of several that create the same thing at once meets: it is there, or half there. The
-last is an update of a catalog's row that another has updated ("tuple concurrently updated")."""
-
-_TRIES = 20
-
-_THERE = statement(
-    """SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = convert_from($1, 'UTF8'))::text,
-        EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-                WHERE nspname = convert_from($1, 'UTF8') AND relname = 'tasks')::text,
-        EXISTS (SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-                WHERE nspname = convert_from($1, 'UTF8') AND relname = 'tasks_by_expiry')::text""",
-    BYTEA,
-)
+HELP = "a table in PostgreSQL"
 
 
-def init_postgres(options: argparse.Namespace) -> Iterator[str]:
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "url", nargs="?", default="", help="postgresql://user@host/database (default: PGHOST etc.)"
+    )
+    parser.add_argument("--schema", default="pmcp", help="the table's schema (default: pmcp)")
+
+
+def init(options: Namespace) -> Iterator[str]:
     """Create schema, table and index where they are missing; say what a server's role needs."""
+    from pmcp_storage.backends.postgres.creation import create_missing
+    from pmcp_storage.backends.postgres.layout import grants
+    from pmcp_storage.backends.postgres.statements import Statements
+
     yield from create_missing(options.url, options.schema)
     yield "the least that the role of a server needs (here called app):"
     yield from (f"  {line}" for line in grants(Statements(options.schema), "app"))
-    yield from verify_postgres(options)
+    yield from verify(options)
 
 
-def verify_postgres(options: argparse.Namespace) -> Iterator[str]:
+def verify(options: Namespace) -> Iterator[str]:
     """Check layout, rights, and that the server keeps what it acknowledges."""
+    from pmcp_storage.backends.postgres.postgres_backend import PostgresBackend
+    from pmcp_storage.backends.postgres.statements import Statements
+
     with PostgresBackend.from_url(options.url, options.schema, connections=1) as backend:
         backend.verify()
     yield f"table {Statements(options.schema).table} is as it should be"
-
-
-def create_missing(url: str, schema: str) -> Iterator[str]:
-    """Create schema, table and index where they are missing, and say so.
-
-    Several may do so at once. Raises BackendError where this role may not, and as `from_url`.
-    """
-    names = Statements(schema)
-    wanted = (
-        (f"schema {names.schema}", f"CREATE SCHEMA IF NOT EXISTS {names.schema}"),
-        (f"table {names.table}", CREATE_TABLE.format(table=names.table)),
-        ("index tasks_by_expiry", CREATE_INDEX.format(table=names.table)),
-    )
-    with PostgresBackend.from_url(url, schema, connections=1) as backend:
-        operations = backend._operations
-        # What is there is not created again, because that takes rights which a role may lack.
-        there = run_at_once(operations.read(_THERE, [schema.encode()])).rows[0]
-        for (name, text), is_there in zip(wanted, there, strict=True):
-            if is_there == b"true":
-                yield f"{name} is there"
-            else:
-                _create(operations, statement(text))
-                yield f"created {name}"
-
-
-def _create(operations: Operations, creation: Statement) -> None:
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            run_at_once(operations.call(creation, []))
-            return
-        except Failure as failure:
-            if failure.error.sqlstate not in _MADE_MEANWHILE or not tries_left:
-                raise refused(failure.error) from failure.error

@@ -1,7 +1,9 @@
 """The backend for Redis and Valkey.
 
-Begin with `redis_backend`. `scripts` are its atomic steps, `transport` sends them, `hashes` is how
-a record is stored, and `failures` explains redis-py's errors. `setup` serves the command line.
+Begin with `redis_backend`. `scripts` are its atomic steps and `hashes` is how a record is stored.
+`transport` makes the attempts of a call, `calls` is what one attempt sends and what follows from
+the answer, `connections` are the sockets. `clients` checks a client, `settings` reads a server's
+settings, `failures` explains redis-py's errors, and `setup` serves the command line.
 """
 
 from typing import TYPE_CHECKING

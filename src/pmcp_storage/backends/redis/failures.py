@@ -10,7 +10,6 @@ from redis.exceptions import (
     ClusterDownError,
     ConnectionError,
     MasterDownError,
-    MaxConnectionsError,
     MovedError,
     NoPermissionError,
     OutOfMemoryError,
@@ -23,46 +22,83 @@ from redis.exceptions import (
 
 from pmcp_storage.errors import BackendError, OutcomeUnknownError, StorageError, StorageFullError
 
-REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError, AuthorizationError)
+LIBRARIES = ("redis", "hiredis")
+"""The packages whose exceptions are failures of Redis."""
+
+_REFUSALS = (ResponseError, BusyLoadingError, AuthenticationError, AuthorizationError)
 """Answers of the server which mean that it did not execute the command."""
+
+_TOO_MANY_CLIENTS = "max number of clients"
+"""Part of a refusal that redis-py makes a ConnectionError, as if the connection had failed."""
 
 _SHOWABLE = (ConnectionError, TimeoutError, RedisClusterException, ResponseError)
 """Errors whose text may be shown. Others quote an answer that could not be parsed: maybe data."""
 
-TRANSIENT = (
-    AskError,
+_TRANSIENT = (
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
-    MovedError,
     ReadOnlyError,
-    TryAgainError,
 )
-"""Refusals that can pass by themselves: a server starts, or a cluster changes its shape."""
+"""Refusals that can pass by themselves: a server starts, or another becomes the primary."""
 
+_ALLOW = "let this user run the command on these keys (ACL SETUSER)"
 _LOG_IN = "give the client a user name and password that the server accepts"
-_MORE_CONNECTIONS = "let the client's pool have more connections (max_connections)"
 _CLUSTER = "this is a Redis Cluster: hand in a redis.RedisCluster"
 
 _REMEDIES: dict[type[Exception], str] = {
     AuthenticationError: _LOG_IN,
     AuthorizationError: "let this user run the command (ACL SETUSER)",
-    NoPermissionError: "let this user run the command on these keys (ACL SETUSER)",
+    NoPermissionError: _ALLOW,
     MovedError: _CLUSTER,
     ReadOnlyError: "this is a replica: connect to the primary",
+    ClusterDownError: "the cluster does not serve all slots: see CLUSTER INFO",
     BusyLoadingError: "the server is still reading its data: try again later",
-    MaxConnectionsError: _MORE_CONNECTIONS,
+    AskError: "the cluster is moving these keys to another node: try again",
+    TryAgainError: "the cluster is moving these keys to another node: try again",
 }
 
 _SIGNS = {
     "MOVED": _CLUSTER,
-    "No connection available": _MORE_CONNECTIONS,
+    _TOO_MANY_CLIENTS: "raise the server's maxclients, or have fewer clients",
     "unauthenticated": _LOG_IN,  # a long command of a client that has not logged in
+    "can't run this command": _ALLOW,  # Redis, of a script's command that reads
+    "ACL failure in script": _ALLOW,  # Valkey, of the same
+    "NOREPLICAS": (
+        "the server takes no writes with so few replicas: start them, or lower "
+        "min-replicas-to-write"
+    ),
+    "MISCONF": "the server cannot save its data and takes no writes: see its log",
     "WRONGTYPE": (
         "something else is stored under one of this backend's keys: remove it, or change the prefix"
     ),
 }
 """Remedies by the text of a refusal, for those to which redis-py does not always give a class."""
+
+
+def refusal_behind(error: Exception, *, outer: BaseException | None) -> Exception:
+    """The refusal that `error` stands for, if it does; otherwise the error itself.
+
+    Sentinel's connections make a ConnectionError of a replica's refusal, to find the new primary.
+    `outer` is what the caller was handling, and proves nothing.
+    """
+    context = error.__context__
+    return context if isinstance(context, ReadOnlyError) and context is not outer else error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error proves that the server did not execute the command."""
+    return isinstance(error, _REFUSALS) or _TOO_MANY_CLIENTS in str(error)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a refusal can pass by itself, or with another connection."""
+    return isinstance(error, _TRANSIENT)
+
+
+def is_redirection(error: BaseException) -> bool:
+    """Whether a node of a cluster refused for this moment only, and stays where it is."""
+    return isinstance(error, AskError | TryAgainError) and not isinstance(error, MovedError)
 
 
 def explain(error: Exception, *, uncertain: bool) -> StorageError:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from pmcp_storage.backend import VersionedRecord, read_row
 from pmcp_storage.backends.instants import epoch_microseconds
 from pmcp_storage.errors import CorruptRecordError
 from pmcp_storage.records import TaskRecord
+
+_GREATEST = 10**600 - 1
+"""No record has a greater version. Python may refuse to read an integer of more than 640 digits."""
+
+_VERSION = re.compile(rb"[1-9][0-9]{0,599}")
+"""A version in the one way to write it, so that equal ones are equal as texts."""
 
 
 def encode(record: TaskRecord, version: int, write_id: str) -> dict[str, str]:
@@ -17,7 +24,7 @@ def encode(record: TaskRecord, version: int, write_id: str) -> dict[str, str]:
         "owner_id": record.owner_id,
         "task_id": record.task_id,
         "status": record.status.value,
-        "version": str(version),
+        "version": version_text(version).decode(),
         "expires_at": "" if expires_at is None else expires_at.isoformat(),
         "write_id": write_id,
         "data": record.to_json(),
@@ -40,8 +47,13 @@ def decode(
     return read_row(owner_id, task_id, text, checked_version(owner_id, task_id, version))
 
 
+def version_text(version: int) -> bytes:
+    """A version as the storage holds it; a text that it never holds for one beyond the greatest."""
+    return b"%d" % version if version <= _GREATEST else b"beyond"
+
+
 def checked_version(owner_id: str, task_id: str, text: bytes | None) -> int:
     """The version of a field's text. Raises CorruptRecordError."""
-    if text is not None and text.isdigit() and int(text) >= 1:
+    if text is not None and _VERSION.fullmatch(text):
         return int(text)
     raise CorruptRecordError(owner_id, task_id, "its version is not an integer of at least 1")

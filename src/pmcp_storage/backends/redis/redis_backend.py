@@ -3,8 +3,8 @@
 A record is a hash, `<prefix>:{<owner>}:task:<task_id>`, whose fields a person can read; Redis
 removes it by itself at its expiry, rounded up to the millisecond. Two sorted sets list an owner's
 records: `<prefix>:{<owner>}:ids` by id, `<prefix>:{<owner>}:expiry` by expiry. They lose their
-dead entries with every write and listing, and expire together with their last record. The owner
-is percent-encoded within the braces, so one owner's keys share a cluster's slot.
+dead entries with every write, and expire together with their last record; reading changes nothing.
+The owner is percent-encoded within the braces, so one owner's keys share a cluster's slot.
 
 Every write is one script, thus atomic, and stores a `write_id` of its own: a repeated attempt
 that meets its own `write_id` knows that the first one was applied. `scripts` has the scripts,
@@ -20,12 +20,13 @@ from typing import NamedTuple, Self
 from urllib.parse import quote
 from uuid import uuid4
 
-from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis import Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pmcp_storage.backend import StorageBackend, VersionedRecord
 from pmcp_storage.backends.redis import hashes, scripts
+from pmcp_storage.backends.redis.clients import check_client
 from pmcp_storage.backends.redis.transport import Client, RedisCalls
 from pmcp_storage.errors import (
     AlreadyExistsError,
@@ -37,9 +38,7 @@ from pmcp_storage.errors import (
 from pmcp_storage.records import TaskRecord
 
 _TIMEOUT = 5.0
-"""Seconds that a client made by `from_url` waits: for the server, and for a free connection."""
-
-_CONNECTIONS = 64
+"""Seconds that a client made by `from_url` waits for the server."""
 
 _SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always"}
 """The server's settings under which an acknowledged record stays."""
@@ -59,13 +58,26 @@ class _Written(NamedTuple):
     uncertain: bool
 
 
+class Inspection(NamedTuple):
+    """What `RedisBackend.inspect` has found."""
+
+    wrong: list[str]
+    """The settings that are not as they must be, one sentence each."""
+    hidden: list[str]
+    """The names of the settings that a server does not show."""
+
+
 class RedisBackend(StorageBackend):
     """Records in the Redis or Valkey that `client` reaches, under keys that begin with `prefix`.
 
     `client` is a `redis.Redis` or `redis.RedisCluster` with any settings; `close` leaves it open
-    unless `close_client` is true. Its timeouts bound how long an operation waits, but its retries
-    do not apply: an operation makes up to three attempts of its own. Raises TypeError for another
-    client and ValueError for a prefix that is empty or contains a brace.
+    unless `close_client` is true. Its timeouts bound how long an operation waits. Its retries and
+    the limit of its pool do not apply: an operation makes up to three attempts of its own, over
+    connections that the handle makes as the client would, one for each call under way. After a
+    fork the handle works in both processes, each with connections of its own.
+
+    Raises TypeError for another client, and ValueError for a prefix that is empty or contains a
+    brace, and for a client whose timeouts or options cannot be used.
     """
 
     def __init__(self, client: Client, prefix: str = "pmcp", *, close_client: bool = False) -> None:
@@ -74,6 +86,7 @@ class RedisBackend(StorageBackend):
             raise TypeError(f"client must be a redis.Redis or redis.RedisCluster, not {kind}")
         if not prefix or "{" in prefix or "}" in prefix:
             raise ValueError(f"prefix must be text without braces, and not empty: {prefix!r}")
+        check_client(client)
         self._prefix = prefix
         self._client = client
         self._close_client = close_client
@@ -86,15 +99,13 @@ class RedisBackend(StorageBackend):
         `url` is redis-py's: redis://user:password@host:port/db, rediss:// with TLS, or unix://.
         Nothing is sent before the first operation. Raises ValueError for another url.
         """
-        pool = BlockingConnectionPool.from_url(
+        client = Redis.from_url(
             url,
-            max_connections=_CONNECTIONS,
-            timeout=_TIMEOUT,
             socket_timeout=_TIMEOUT,
             socket_connect_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
-        return cls(Redis.from_pool(pool), prefix, close_client=True)
+        return cls(client, prefix, close_client=True)
 
     def record_key(self, owner_id: str, task_id: str) -> bytes:
         """The key of a record's hash."""
@@ -107,18 +118,30 @@ class RedisBackend(StorageBackend):
         """
         return self._owner_key(owner_id, "ids"), self._owner_key(owner_id, "expiry")
 
+    def inspect(self) -> Inspection:
+        """What of the server's settings is not as it must be, and what it does not show.
+
+        Raises BackendError if the server cannot be asked.
+        """
+        self._check_open()
+        servers = self._calls.settings(*_SAFE)
+        wrong = {problem for settings in servers for problem in _problems(settings)}
+        hidden = {name for settings in servers for name in _SAFE.keys() - settings.keys()}
+        return Inspection(sorted(wrong), sorted(hidden))
+
     def verify(self) -> None:
-        """Check that the server keeps what it acknowledges.
+        """Check that the server keeps what it acknowledges; changes nothing.
 
         Raises BackendError listing what is wrong: a maxmemory-policy that evicts records, an
-        append-only file that is off or not synced with every write. With replicas, note that
-        Redis acknowledges a write before they have it, so that a failover can lose it.
+        append-only file that is off or not synced with every write; and what cannot be seen,
+        because the server denies CONFIG. With replicas, note that Redis acknowledges a write
+        before they have it, so that a failover can lose it.
         """
-        servers = self._calls.settings(*_SAFE)
-        problems = {problem for settings in servers for problem in _problems(settings)}
+        found = self.inspect()
+        wrong = f"Redis can lose acknowledged records: {'; '.join(found.wrong)}"
+        problems = [wrong] * bool(found.wrong) + [hidden_settings(found)] * bool(found.hidden)
         if problems:
-            text = "; ".join(sorted(problems))
-            raise BackendError(f"Redis can lose acknowledged records: {text}")
+            raise BackendError(". ".join(problems))
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         found = self._fetch(owner_id, [task_id])
@@ -140,7 +163,7 @@ class RedisBackend(StorageBackend):
         if written.applied:
             return expected_version + 1
         # Another's write of the very next version leaves no room for an earlier attempt of ours.
-        if written.uncertain and written.stored != b"%d" % (expected_version + 1):
+        if written.uncertain and written.stored != hashes.version_text(expected_version + 1):
             raise _unknown(record)
         if not written.stored:
             raise NotFoundError(*key)
@@ -178,9 +201,9 @@ class RedisBackend(StorageBackend):
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
         at = datetime.min.replace(tzinfo=UTC) if live_at is None else live_at
-        keys = self.index_keys(owner_id)
+        _, expiry = self.index_keys(owner_id)
         (answer,) = self._calls.read(
-            keys[0], [scripts.COUNT.command(keys, b"%d" % hashes.milliseconds(at))]
+            expiry, [scripts.COUNT.command([expiry], b"%d" % hashes.milliseconds(at))]
         )
         later, within = answer
         count: int = later + self._count_live(owner_id, within, at)
@@ -209,7 +232,7 @@ class RedisBackend(StorageBackend):
         command = scripts.WRITE.command(
             keys,
             write_id.encode(),
-            b"%d" % expected_version if expected_version else b"",
+            hashes.version_text(expected_version) if expected_version else b"",
             task_id.encode(),
             b"+inf" if expires_at is None else b"%d" % hashes.milliseconds(expires_at),
             *(text.encode() for field in fields.items() for text in field),
@@ -227,6 +250,15 @@ class RedisBackend(StorageBackend):
             for task_id, row in zip(task_ids, rows, strict=True)
             if row != [None, None]
         ]
+
+
+def hidden_settings(found: Inspection) -> str:
+    """What to do about the settings that a server does not show."""
+    wanted = ", ".join(f"{name} is {_SAFE[name]}" for name in found.hidden)
+    return (
+        f"Redis does not show {', '.join(found.hidden)}, because it denies CONFIG: look with "
+        f"whoever runs it whether {wanted}; otherwise it can lose acknowledged records"
+    )
 
 
 def _problems(settings: dict[str, str]) -> list[str]:

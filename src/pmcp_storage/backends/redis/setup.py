@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pmcp_storage.backends.redis.redis_backend import RedisBackend
 
 HELP = "a Redis or Valkey server"
 
@@ -13,9 +17,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def init(options: Namespace) -> Iterator[str]:
-    """Nothing needs to be created in Redis, so this is verify."""
+    """Nothing needs to be created in Redis, so this checks what the server shows."""
+    from pmcp_storage.backends.redis.redis_backend import RedisBackend, hidden_settings
+
     yield "Redis needs no preparation"
-    yield from verify(options)
+    with RedisBackend.from_url(options.url) as backend:
+        found = backend.inspect()
+        if found.wrong or not found.hidden:
+            yield from _verified(backend)
+        else:
+            yield hidden_settings(found)
 
 
 def verify(options: Namespace) -> Iterator[str]:
@@ -23,5 +34,9 @@ def verify(options: Namespace) -> Iterator[str]:
     from pmcp_storage.backends.redis.redis_backend import RedisBackend
 
     with RedisBackend.from_url(options.url) as backend:
-        backend.verify()
+        yield from _verified(backend)
+
+
+def _verified(backend: RedisBackend) -> Iterator[str]:
+    backend.verify()
     yield "Redis is as it should be"

@@ -1,45 +1,55 @@
 """Calls to Redis whose outcome is known: attempts, and when to repeat one.
 
-redis-py repeats a command by itself and does not say so. So each attempt here takes a connection
-of the client's pool and sends its commands once; what was sent and not answered may have been
-applied, what could not be sent or was refused was not. The commands themselves, and what a
-repeated one means, belong to the backend; what an error means, to `failures`.
+redis-py repeats a command by itself and does not say so. So each attempt here sends its commands
+once; what was sent and not answered may have been applied, what could not be sent in full or was
+refused was not. A cluster's redirections are followed. The commands themselves, and what a repeated
+one means, belong to the backend; what an error means, to `failures`; sockets, to `connections`.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 from redis import Redis, RedisCluster
-from redis.exceptions import InvalidResponse, MovedError, NoScriptError, ResponseError
+from redis.exceptions import RedisClusterException, RedisError
 
-from pmcp_storage.backends.redis.failures import REFUSALS, TRANSIENT, explain
-from pmcp_storage.backends.redis.scripts import Command, Script
+from pmcp_storage.backends.interruptions import interruption
+from pmcp_storage.backends.redis.calls import Call, Pauses, Route
+from pmcp_storage.backends.redis.connections import Connections
+from pmcp_storage.backends.redis.failures import (
+    LIBRARIES,
+    explain,
+    is_redirection,
+    is_refusal,
+    is_transient,
+    refusal_behind,
+)
+from pmcp_storage.backends.redis.scripts import Command
+from pmcp_storage.backends.redis.settings import settings_of
 
 Client = Redis | RedisCluster
 
-_PAUSES = (0.0, 0.02, 0.2)
-"""Seconds before each attempt."""
-
 
 class RedisCalls:
-    """The calls of one handle, over a client that others may use as well."""
+    """The calls of one handle, to the servers that a client of redis-py leads to."""
 
     def __init__(self, client: Client) -> None:
         self._client: Any = client
         self._is_cluster = isinstance(client, RedisCluster)
-        self._closed = False
+        self._connections = Connections()
 
     def read(self, key: bytes, commands: Sequence[Command]) -> list[list[Any]]:
         """The answers to commands that change nothing; `key` names the cluster's node.
 
         Raises BackendError.
         """
-        return self._call(key, commands, writes=False)[0]
+        call = Call(key, commands)
+        self._carry_out(call, writes=False)
+        return call.answers()
 
     def write(self, key: bytes, command: Command) -> tuple[list[Any], bool]:
         """The answer to a command, and whether an earlier attempt may have been applied too.
@@ -47,19 +57,25 @@ class RedisCalls:
         Raises OutcomeUnknownError if an attempt may have been applied and none was answered,
         BackendError and StorageFullError if nothing was written.
         """
-        answers, uncertain = self._call(key, [command], writes=True)
-        return answers[0], uncertain
+        call = Call(key, [command])
+        self._carry_out(call, writes=True)
+        return call.answers()[0], call.uncertain
 
     def settings(self, *names: str) -> list[dict[str, str]]:
-        """The settings of each server that takes writes. Raises BackendError."""
+        """The settings of each server that takes writes, as far as it shows them.
+
+        Raises BackendError.
+        """
+        outer = sys.exception()
         try:
-            return [_config(server, names) for server in self._servers()]
+            return [settings_of(server, names) for server in self._servers()]
         except Exception as error:
-            raise explain(error, uncertain=False) from error
+            failure = error
+        raise _meaning(failure, outer, uncertain=False)
 
     def close(self) -> None:
-        """End each connection after its use from now on, also those of calls under way."""
-        self._closed = True
+        """Close each connection after its use from now on, also those of calls under way."""
+        self._connections.close()
 
     def _servers(self) -> list[Redis]:
         client = self._client
@@ -67,97 +83,59 @@ class RedisCalls:
             return [client.get_redis_connection(node) for node in client.get_primaries()]
         return [client]
 
-    def _call(
-        self, key: bytes, commands: Sequence[Command], *, writes: bool
-    ) -> tuple[list[list[Any]], bool]:
-        uncertain = False
-        failure: Exception | None = None
-        for pause in _PAUSES:
-            if pause:
-                time.sleep(pause)
-            sent = False
+    def _carry_out(self, call: Call, *, writes: bool) -> None:
+        outer = sys.exception()
+        pauses = Pauses(self._is_cluster)
+        while True:
             try:
-                with self._connection(key) as connection:
-                    sent = True
-                    return _exchange(connection, commands), uncertain
+                return self._attempt(call)
             except Exception as error:
-                failure = error
-                uncertain |= writes and sent and not isinstance(error, REFUSALS)
-                if not self._is_worth_repeating(error):
-                    break
-        assert failure is not None
-        raise explain(failure, uncertain=uncertain) from failure
+                failure = refusal_behind(error, outer=outer)
+            call.uncertain |= writes and call.sent and not is_refusal(failure)
+            pause = pauses.before_repeating(failure)
+            if pause is None or interruption(failure, LIBRARIES, outer=outer):
+                raise _meaning(failure, outer, uncertain=call.uncertain)
+            time.sleep(pause)
+            if self._is_cluster and not is_redirection(failure):
+                self._refresh_nodes()
+
+    def _attempt(self, call: Call) -> None:
+        """Send what is unanswered. Raises the first refusal, after noting the other answers."""
+        for route in call.routes():
+            call.sent = False
+            with self._connection(call.key, route) as connection:
+                refusal = call.exchange(connection, route)
+                if refusal is not None and is_transient(refusal):
+                    raise refusal  # this ends the connection: another may lead elsewhere
+            if refusal is not None:
+                raise refusal
 
     @contextmanager
-    def _connection(self, key: bytes) -> Iterator[Any]:
-        pool = self._pool(key)
-        connection = pool.get_connection()
-        try:
+    def _connection(self, key: bytes, route: Route | None = None) -> Iterator[Any]:
+        if self._is_cluster:
+            node = self._node(key, route)
+            place, pool = node.name, self._client.get_redis_connection(node).connection_pool
+        else:
+            place, pool = "", self._client.connection_pool
+        with self._connections.lend(place, pool) as connection:
             yield connection
-        except ResponseError as error:
-            if isinstance(error, TRANSIENT):
-                connection.disconnect()
-            raise
-        except BaseException:
-            # An answer may still be on its way, and must not become that of the next command.
-            connection.disconnect()
-            raise
-        finally:
-            if self._closed:
-                connection.disconnect()
-            pool.release(connection)
 
-    def _pool(self, key: bytes) -> Any:
-        if self._is_cluster:
-            node = self._client.get_node_from_key(key)
-            return self._client.get_redis_connection(node).connection_pool
-        return self._client.connection_pool
-
-    def _is_worth_repeating(self, error: Exception) -> bool:
-        if isinstance(error, REFUSALS) and not isinstance(error, TRANSIENT):
-            return False
-        if self._is_cluster:
-            self._refresh_nodes()
-            return True
-        return not isinstance(error, MovedError)
+    def _node(self, key: bytes, route: Route | None) -> Any:
+        found = route and self._client.get_node(route.host, route.port)
+        return found or self._client.get_node_from_key(key)
 
     def _refresh_nodes(self) -> None:
         try:
             self._client.nodes_manager.initialize()
-        except Exception:
+        except (RedisError, RedisClusterException, OSError):
             return  # the next attempt meets the reason
 
 
-def _exchange(connection: Any, commands: Sequence[Command]) -> list[list[Any]]:
-    try:
-        return _send(connection, commands)
-    except NoScriptError:
-        return _send(connection, [Script.with_text(command) for command in commands])
-
-
-def _send(connection: Any, commands: Sequence[Command]) -> list[list[Any]]:
-    packed = b"".join(chain.from_iterable(connection.pack_command(*each) for each in commands))
-    connection.send_packed_command([packed], check_health=False)
-    answers = [_answer(connection) for _ in commands]
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-        if not isinstance(answer, list):
-            raise InvalidResponse("an answer that belongs to no command sent")
-    return answers
-
-
-def _answer(connection: Any) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
-
-
-def _config(server: Redis, names: Sequence[str]) -> dict[str, str]:
-    found: dict[Any, Any] = server.config_get(*names)
-    return {_text(name): _text(value) for name, value in found.items()}
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _meaning(failure: Exception, outer: BaseException | None, *, uncertain: bool) -> BaseException:
+    """What to raise for a failure: the caller's own exception, or a StorageError."""
+    own = interruption(failure, LIBRARIES, outer=outer)
+    if own is not None:
+        return own
+    meaning = explain(failure, uncertain=uncertain)
+    meaning.__cause__ = failure
+    return meaning

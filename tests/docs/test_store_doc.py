@@ -1,0 +1,25 @@
+"""docs/store.md: its first example runs, and it names every error, setting and method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pmcp_storage
+from pmcp_storage import GenericTaskStore, StoreConfig, TaskError
+
+PAGE = Path(__file__).parents[2] / "docs" / "store.md"
+
+
+def test_the_page_on_the_store_is_up_to_date() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    [first] = [text for text in page.split("```") if "get_result" in text and "assert" in text]
+    exec(compile(first.removeprefix("python\n"), "store.md", "exec"), {})
+    missing = {name for name in vars(pmcp_storage) if name.endswith("Error")} - {"TaskError"}
+    missing = {name for name in missing if issubclass(getattr(pmcp_storage, name), TaskError)}
+    assert {name for name in missing if f"| `{name}` | " not in page} == set()
+    for name, field in StoreConfig.model_fields.items():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}` | ")]
+        default = f"{field.default:,}" if type(field.default) is int else f"{field.default}"
+        assert line.split(" | ")[1].startswith(default)
+    for name in [name for name in vars(GenericTaskStore) if not name.startswith("_")]:
+        assert f"\n| `{name}(" in page
