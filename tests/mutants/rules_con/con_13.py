@@ -54,9 +54,10 @@ class PoolDoesNotWait(PgBackend):
         self._places = [None] * 2
 
     def take(self) -> Session:
-        if not self._places:
-            raise BackendError("all connections are in use")
-        self._places.pop()
+        try:
+            self._places.pop()
+        except IndexError:
+            raise BackendError("all connections are in use") from None
         return super().take()
 
     def give_back(self, session: Session) -> None:
