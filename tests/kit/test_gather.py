@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
 from pmcp_conformance.network.fault_proxy import FaultProxy
+from pmcp_conformance.network.faults.base import Connection
+from pmcp_conformance.network.gathering import Overlap
 from support.echo_server import EchoServer, Seen, ask, receive
 
 REQUEST = b"0123456789\n"
@@ -57,6 +60,41 @@ def test_requests_do_not_wait_for_ever(proxy: FaultProxy, clients: list[socket.s
     assert ask(clients[0], REQUEST) == Seen(REQUEST, "line")
     assert not proxy.gathered
     assert ask(clients[1], REQUEST) == Seen(REQUEST, "line")
+
+
+def test_requests_that_overlap_stay_whole(
+    server: EchoServer, proxy: FaultProxy, clients: list[socket.socket]
+) -> None:
+    proxy.overlap(2, within=30)
+    clients[0].sendall(REQUEST)
+    assert not proxy.gathered
+    assert ask(clients[1], REQUEST) == Seen(REQUEST, "line")
+    assert receive(clients[0]) == Seen(REQUEST, "line")
+    assert proxy.gathered
+
+
+class Recorded:
+    """What is sent to the server on one connection, noted with its name."""
+
+    def __init__(self, name: str, sent: list[tuple[str, bytes]]) -> None:
+        self._name = name
+        self._sent = sent
+
+    def send_to_server(self, data: bytes) -> None:
+        self._sent.append((self._name, data))
+
+
+def test_all_requests_that_overlap_begin_before_one_ends() -> None:
+    timers: list[tuple[float, Callable[[], None]]] = []
+    sent: list[tuple[str, bytes]] = []
+    one, other = (cast(Connection, Recorded(name, sent)) for name in ("one", "other"))
+    overlap = Overlap(2, lambda seconds, function: timers.append((seconds, function)))
+    assert overlap.hold(one, b"long")
+    assert overlap.hold(other, b"short")
+    for _, function in sorted(timers, key=lambda timer: timer[0]):
+        function()
+    assert sent == [("one", b"lon"), ("other", b"shor"), ("one", b"g"), ("other", b"t")]
+    assert not overlap.hold(one, b"the next one")
 
 
 def test_one_gathering_does_not_end_the_next(

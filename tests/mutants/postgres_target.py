@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,16 @@ def server_url() -> str:
 def stop_server() -> None:
     """End the server, if this process has started it."""
     _server.close()
+
+
+@contextmanager
+def shared_server() -> Iterator[None]:
+    """One server for this process and all that it starts, for the length of a `with`."""
+    server_url()
+    try:
+        yield
+    finally:
+        stop_server()
 
 
 class PgTarget(BackendTarget):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mutants import Mutant, mutants
 from mutants.harness import confined, convict
+from mutants.postgres_target import shared_server
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.report.results import Outcome
@@ -57,7 +58,8 @@ class Verdicts:
 def kill_matrix_page() -> str:
     """The page in Markdown; takes some minutes on two processors."""
     every_mutant = mutants()
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_silence_output) as pool:
+    workers = ProcessPoolExecutor(os.cpu_count(), initializer=_silence_output)
+    with shared_server(), workers as pool:
         verdicts = list(pool.map(_verdicts_on, [mutant.name for mutant in every_mutant]))
     return _page(list(zip(every_mutant, verdicts, strict=True)))
 

@@ -14,7 +14,7 @@ from typing import Self
 from pmcp_conformance.network.connection_pair import SOCKET_TIMEOUT, ConnectionPair
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchanges
-from pmcp_conformance.network.gathering import Gathering
+from pmcp_conformance.network.gathering import Gathering, Overlap
 from pmcp_conformance.network.schedules import Schedule, no_faults
 from pmcp_conformance.network.sockets import bound_socket, close_socket
 
@@ -60,11 +60,20 @@ class FaultProxy:
     def gather(self, requests: int, within: float = 0.5) -> None:
         """Keep this many requests back until the last of them has come, and then let them all go on
         at the same instant; or those that have come `within` this many seconds."""
-        self._loop.call(partial(self._gather, requests, within))
+        self._loop.call(partial(self._gather, Gathering(requests), within))
+
+    def overlap(self, requests: int, within: float = 0.5) -> None:
+        """The same, but let them go on one after the other, each without its last byte, and then
+        the last bytes in the same order.
+
+        A server that begins before it has all of a request has then begun several at once.
+        """
+        overlap = Overlap(requests, self._loop.call_later)
+        self._loop.call(partial(self._gather, overlap, within))
 
     @property
     def gathered(self) -> bool:
-        """Whether all the requests that `gather` waited for have come."""
+        """Whether all the requests that were last waited for have come."""
         gathering = self.exchanges.gathering
         return gathering is None or gathering.complete
 
@@ -88,8 +97,7 @@ class FaultProxy:
 
     # From here on everything runs in the thread of the loop.
 
-    def _gather(self, requests: int, within: float) -> None:
-        gathering = Gathering(requests)
+    def _gather(self, gathering: Gathering, within: float) -> None:
         self.exchanges.gathering = gathering
         self._loop.call_later(within, gathering.release)
 

@@ -81,3 +81,20 @@ class WritesWhatItReadPlusOne(PgBackend):
         version = found[0][2] + 1 if found else 1
         self.write(self.upsert, **values(record), next=version)
         return int(version)
+
+
+class UpsertsByTwoStatementsInOne(PgBackend):
+    """breaks CON-3: one statement updates the row and, where it finds none, inserts it. Two that
+    find none insert both: one of them does nothing then, and is acknowledged all the same.
+    """
+
+    add = PgBackend.insert.replace(
+        "VALUES ({row})", "SELECT {row} WHERE NOT EXISTS (SELECT FROM changed)"
+    )
+    upsert = """WITH changed AS ({update} RETURNING version),
+        added AS ({add} ON CONFLICT DO NOTHING RETURNING version)
+        SELECT version FROM changed UNION ALL SELECT version FROM added"""
+
+    def _put(self, record: TaskRecord) -> int:
+        found = self.write(self.upsert, **values(record)).rows
+        return int(found[0][0]) if found else 1

@@ -6,7 +6,7 @@ from mutants.base import (
     Seamed,
     now,
 )
-from mutants.postgres import Locking
+from mutants.postgres import Locking, PgBackend
 from pmcp_storage import (
     MemoryStorage,
     TaskRecord,
@@ -69,10 +69,18 @@ class CleanupMeetsNewOwners(Seamed):
         return removed
 
 
-class TrustsItsSubquery(Locking):
+class TrustsItsSubquery(PgBackend):
     """breaks EXP-10: cleanup deletes the keys that its subquery finds. Where it has to wait for a
     lock, only the key is compared again, and the record that was refreshed meanwhile goes.
     """
 
     cleanup = """DELETE FROM {table} WHERE (owner_id, task_id) IN
         (SELECT owner_id, task_id FROM {table} WHERE {has_expired})"""
+
+
+class TrustsItsSubqueryWhileOthersLock(Locking):
+    """breaks EXP-10: cleanup deletes the keys that its subquery finds, and waits for a put that is
+    a transaction of several statements and has written, but not committed.
+    """
+
+    cleanup = TrustsItsSubquery.cleanup

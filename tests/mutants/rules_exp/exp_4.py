@@ -12,12 +12,12 @@ from mutants.base import (
     Seamed,
     now,
 )
-from mutants.postgres import Locking, PgBackend
+from mutants.postgres import PgBackend
 from mutants.rules_exp.support import Cleaning
 from pmcp_storage import (
-    BackendError,
     InMemoryBackend,
     MemoryStorage,
+    OutcomeUnknownError,
 )
 from support.postgres_sessions import Session
 
@@ -81,7 +81,7 @@ class CountsBeforeItCleans(PgBackend):
         return found
 
 
-class VictimsOfADeadlockCount(Locking):
+class VictimsOfADeadlockCount(PgBackend):
     """breaks EXP-4: cleanup deletes row by row, in any order, in one transaction. Two of them wait
     for each other, the server rolls one back, and that one reports what it had deleted by then.
     """
@@ -97,12 +97,16 @@ class VictimsOfADeadlockCount(Locking):
 
     def _cleanup_expired(self) -> int:
         query = "SELECT owner_id, task_id FROM {table} WHERE {has_expired} ORDER BY task_id "
-        removed = 0
+        session, removed = self.take(), 0
         try:
-            with self.transaction() as session:
-                for owner_id, task_id in self.run(session, query + next(self._orders)).rows:
-                    removed += self.run(session, self.remove, owner=owner_id, task=task_id).changed
-        except BackendError as error:
-            if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
-                raise
+            with session.transaction():
+                for owner, task in session.execute(self.sql(query + next(self._orders))):
+                    key = {"owner": owner, "task": task}
+                    removed += session.execute(self.sql(self.remove), key).rowcount
+        except psycopg.errors.DeadlockDetected:
+            pass
+        except psycopg.Error as error:
+            raise self.failure(error, OutcomeUnknownError) from error
+        finally:
+            self.give_back(session)
         return removed

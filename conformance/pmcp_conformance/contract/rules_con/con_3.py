@@ -6,11 +6,13 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import CONTENDERS, ROUNDS, contend, succeeded
+from pmcp_conformance.contract.support import overlap_in_server
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.exploration import explore_overlaps
+from pmcp_storage import NotFoundError, StorageBackend
 
 
 @rule("CON-3")
@@ -28,17 +30,29 @@ def puts_share_out_versions(trial: Trial) -> None:
         trial.store_record(owner, f"present, {key}")
         return puts(f"present, {key}")[:2]
 
+    def two_puts(by: StorageBackend, key: str) -> list[Call]:
+        return [partial(by.put, trial.record(owner, key)) for _ in range(2)]
+
     def check(key: str, attempts: list[Attempt]) -> None:
-        check_versions(attempts, 0, trial.backend.get(owner, key).version)
+        check_versions(attempts, 0, stored_version(trial, owner, key))
 
     def check_present(key: str, attempts: list[Attempt]) -> None:
-        check_versions(attempts, 1, trial.backend.get(owner, f"present, {key}").version)
+        check_versions(attempts, 1, stored_version(trial, owner, f"present, {key}"))
 
     explore_overlaps(trial, lambda key: puts(key)[:2], check)
     explore_overlaps(trial, overwrites, check_present)
+    overlap_in_server(trial, two_puts, check)
     for number in range(ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))
+
+
+def stored_version(trial: Trial, owner: str, key: str) -> int:
+    """The version of the record; 0 if there is none."""
+    try:
+        return trial.backend.get(owner, key).version
+    except NotFoundError:
+        return 0
 
 
 def check_versions(attempts: list[Attempt], before: int, stored: int) -> None:
