@@ -14,9 +14,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -62,21 +60,20 @@ class Watchdog:
 
     def __init__(self, answer_within: float) -> None:
         self._patience = 2 * answer_within + 1
-        self._numbers = count()
+        self.calls = 0
+        """The operations so far."""
+        self._counting = threading.Lock()
         self._underway: dict[int, _Underway] = {}
         self.abandoned = False
         """Whether the rule has been left to itself, because an operation hangs."""
-
-    @property
-    def calls(self) -> int:
-        """The operations so far."""
-        return next(copy(self._numbers))
 
     def call(self, name: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call an operation that touches the storage; `name` is what a report calls it."""
         if self.abandoned:
             raise Abandoned
-        number = next(self._numbers)
+        with self._counting:
+            self.calls += 1
+            number = self.calls
         self._underway[number] = _Underway(name, time.monotonic(), threading.get_ident())
         try:
             return operation(*args, **kwargs)
