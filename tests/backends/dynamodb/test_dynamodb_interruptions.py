@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
-import sys
 import threading
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -30,7 +24,7 @@ from pmcp_storage import (
     OutcomeUnknownError,
 )
 from pmcp_storage.backends.dynamodb import client_from_env
-from support.dynamodb_faults import Answer, Fault, Request, failure, lose_answer, pass_on
+from support.dynamodb_faults import Answer, Request, lose_answer, pass_on
 from support.dynamodb_proxy import DynamoDbProxy
 from support.dynamodb_support import connect, new_owner
 from support.forking import in_children
@@ -45,12 +39,6 @@ CLOSED_BY_THE_COLLECTOR = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
 )
 """A socket that an interruption cuts off from its connection is closed as garbage."""
-
-
-@pytest.fixture
-def proxy(dynamodb_client: DynamoDBClient) -> Iterator[DynamoDbProxy]:
-    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as running:
-        yield running
 
 
 @pytest.fixture
@@ -231,208 +219,6 @@ def test_a_write_that_was_never_sent_is_not_unknown(
             with pytest.raises(BackendError, match="cannot be reached") as failed:
                 write()
             assert type(failed.value) is BackendError
-
-
-# Credentials
-
-
-@pytest.fixture
-def no_credentials(
-    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, tmp_path: Path
-) -> pytest.MonkeyPatch:
-    endpoint = dynamodb_client.meta.endpoint_url
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return monkeypatch
-
-
-@contextmanager
-def security_token_service() -> Iterator[str]:
-    """One that denies every role."""
-
-    class Denies(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(403)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Denies)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-ROLE = "arn:aws:iam::123456789012:role/x"
-PROFILES = {
-    "program missing": ("credential_process = /nonexistent/program", "/nonexistent/program"),
-    "program fails": ("credential_process = /bin/sh -c 'echo no-luck >&2; exit 3'", "no-luck"),
-    "program talks": ("credential_process = /bin/echo nonsense", "credentials"),
-    "half a key": ("aws_access_key_id = a", "aws_secret_access_key"),
-    "not logged in": (
-        "sso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\n"
-        "sso_account_id = 123456789012\nsso_role_name = x",
-        "SSO",
-    ),
-    "role denied": (f"role_arn = {ROLE}\nsource_profile = source", "AssumeRole"),
-}
-
-
-@pytest.mark.parametrize("case", PROFILES)
-def test_a_profile_without_usable_credentials_is_said_to_be_so(
-    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, case: str
-) -> None:
-    lines, words = PROFILES[case]
-    source = "[profile source]\naws_access_key_id = a\naws_secret_access_key = b\n"
-    (tmp_path / "config").write_text(f"{source}[profile p]\n{lines}\n")
-    no_credentials.setenv("AWS_PROFILE", "p")
-    with security_token_service() as url:
-        no_credentials.setenv("AWS_ENDPOINT_URL_STS", url)
-        with pytest.raises(BackendError, match="credentials") as failed:
-            DynamoDbBackend.from_env(table).create(make_record("task", owner_id=new_owner()))
-    assert type(failed.value) is BackendError
-    assert words in str(failed.value)
-    assert failed.value.__cause__ is not None
-
-
-@pytest.mark.parametrize("has_token", [False, True])
-def test_a_role_by_web_identity(
-    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, has_token: bool
-) -> None:
-    token = tmp_path / "token"
-    if has_token:
-        token.write_text("a-token")
-    no_credentials.setenv("AWS_ROLE_ARN", ROLE)
-    no_credentials.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
-    with security_token_service() as url, DynamoDbBackend.from_env(table) as backend:
-        no_credentials.setenv("AWS_ENDPOINT_URL_STS", url)
-        for call in (lambda: backend.get("o", "t"), backend.verify):
-            with pytest.raises(BackendError, match="no usable AWS credentials") as failed:
-                call()
-            assert ("AssumeRoleWithWebIdentity" if has_token else str(token)) in str(failed.value)
-
-
-def test_an_instance_without_metadata(no_credentials: pytest.MonkeyPatch, table: str) -> None:
-    no_credentials.setenv("AWS_EC2_METADATA_DISABLED", "false")
-    no_credentials.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
-    backend = DynamoDbBackend.from_env(table)
-    with backend, pytest.raises(BackendError, match="no usable AWS credentials"):
-        backend.get("o", "t")
-
-
-# Setting up
-
-
-def command(verb: str, table: str) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-m", "pmcp_storage.cli", verb, "dynamodb", "--table", table]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def test_a_table_may_be_set_up_several_times_at_once(dynamodb_client: DynamoDBClient) -> None:
-    name = f"init-{uuid.uuid4().hex}"
-    running = [command("init", name) for _ in range(4)]
-    outputs = [process.communicate()[0] for process in running]
-    assert [process.returncode for process in running] == [0] * 4, outputs
-    assert sum("created table" in output for output in outputs) == 1
-    dynamodb_client.delete_table(TableName=name)
-
-
-def test_what_another_has_set_up_meanwhile_is_no_failure(
-    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, proxy: DynamoDbProxy
-) -> None:
-    name = f"init-{uuid.uuid4().hex}"
-    requests: list[Request] = []
-
-    def in_use(request: Request) -> Answer:
-        request()
-        return failure(400, "ResourceInUseException")
-
-    def invalid(request: Request) -> Answer:
-        request()
-        return failure(400, "ValidationException")
-
-    def missing_at_first(request: Request) -> Answer | None:
-        requests.append(request)
-        return failure(400, "ResourceNotFoundException") if len(requests) < 3 else request()
-
-    faults = {
-        "CreateTable": in_use,
-        "UpdateTimeToLive": invalid,
-        "DescribeTable": missing_at_first,
-    }
-    proxy.plan = lambda action: faults.get(action, pass_on)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-    process = command("init", name)
-    assert "is as it should be" in process.communicate()[0]
-    assert process.returncode == 0
-    dynamodb_client.delete_table(TableName=name)
-
-
-def test_what_init_may_not_do_is_named_after_what_it_did(
-    monkeypatch: pytest.MonkeyPatch, dynamodb_client: DynamoDBClient, proxy: DynamoDbProxy
-) -> None:
-    name = f"init-{uuid.uuid4().hex}"
-    denied = failure(400, "AccessDeniedException")
-    proxy.plan = lambda action: (lambda _: denied) if action == "UpdateTimeToLive" else pass_on
-    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-    process = command("init", name)
-    output = process.communicate()[0]
-    assert process.returncode == 1
-    assert f"created table {name}" in output
-    assert "allow dynamodb:UpdateTimeToLive" in output
-    dynamodb_client.delete_table(TableName=name)
-
-
-def test_a_table_that_is_being_deleted_is_not_called_new(proxy: DynamoDbProxy, table: str) -> None:
-    def deleting(request: Request) -> Answer:
-        return Answer(200, {}, request().body.replace(b'"ACTIVE"', b'"DELETING"'))
-
-    faults: dict[str, Fault] = {
-        "DescribeTable": deleting,
-        "GetItem": lambda _: failure(400, "ResourceNotFoundException"),
-    }
-    proxy.plan = lambda action: faults.get(action, pass_on)
-    client = connect(proxy.endpoint)
-    backend = DynamoDbBackend(client, table)
-    with pytest.raises(BackendError, match="is being deleted"):
-        backend.get("o", "t")
-    with pytest.raises(BackendError, match="DELETING: create it again once it is gone"):
-        backend.verify()
-    client.close()
-
-
-def test_verify_says_what_it_could_not_see_beside_what_is_wrong(
-    proxy: DynamoDbProxy, table: str
-) -> None:
-    def creating(request: Request) -> Answer:
-        return Answer(200, {}, request().body.replace(b'"ACTIVE"', b'"CREATING"'))
-
-    faults: dict[str, Fault] = {
-        "DescribeTable": creating,
-        "DescribeTimeToLive": lambda _: failure(400, "AccessDeniedException"),
-    }
-    proxy.plan = lambda action: faults.get(action, pass_on)
-    client = connect(proxy.endpoint)
-    with pytest.raises(BackendError, match="CREATING: wait until it is ACTIVE") as failed:
-        DynamoDbBackend(client, table).verify()
-    assert "allow dynamodb:DescribeTimeToLive" in str(failed.value)
-    client.close()
 
 
 # Arguments out of all bounds
