@@ -56,8 +56,13 @@ class PgTarget(BackendTarget):
     def __init__(self, backend: type[PgBackend] = PgBackend) -> None:
         # By its name, because a child cannot import the tests' modules before it has this state.
         self._backend = backend.__module__, backend.__name__
-        self.url = make_conninfo(server_url(), connect_timeout=2, client_encoding="UTF8")
         self._name = f"mutant_{uuid4().hex[:12]}"
+        self.url = make_conninfo(
+            server_url(),
+            connect_timeout=2,
+            client_encoding="UTF8",
+            application_name=self._name,
+        )
 
     @property
     def backend(self) -> type[PgBackend]:
@@ -114,6 +119,12 @@ class PgTarget(BackendTarget):
             self.execute(f"CREATE SCHEMA {schema}; {self.backend.layout}", schema)
 
     def drop(self, schema: str) -> None:
+        # A transaction that a broken backend has left open would be waited for, for ever.
+        self.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = %(name)s AND state LIKE 'idle in transaction%%'""",
+            name=self._name,
+        )
         self.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
     def execute(self, statement: str, schema: str = "", **values: object) -> list[tuple[Any, ...]]:
