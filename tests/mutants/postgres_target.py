@@ -122,7 +122,7 @@ class PgTarget(BackendTarget):
         # A transaction that a broken backend has left open would be waited for, for ever.
         self.execute(
             """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = %(name)s AND state LIKE 'idle in transaction%%'""",
+            WHERE application_name = %(name)s AND state <> 'idle' AND pid <> pg_backend_pid()""",
             name=self._name,
         )
         self.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
@@ -130,6 +130,7 @@ class PgTarget(BackendTarget):
     def execute(self, statement: str, schema: str = "", **values: object) -> list[tuple[Any, ...]]:
         """Carry out a statement of the target's own, with the backend's parts in it."""
         text = self.backend(self.url, schema or self._name).sql(statement)
-        with psycopg.connect(self.url, autocommit=True) as connection:
+        url = make_conninfo(self.url, options="-c lock_timeout=2s")  # a broken backend may hold it
+        with psycopg.connect(url, autocommit=True) as connection:
             cursor = connection.execute(text, values or None)
             return cursor.fetchall() if cursor.description else []
