@@ -11,7 +11,6 @@ from mutants.base import (
     key_of,
 )
 from mutants.files import Files, FileTarget, InPlace, parsed
-from mutants.postgres import Locking, values
 from mutants.rules_con.support import HalfLocked
 from pmcp_storage import (
     AlreadyExistsError,
@@ -178,18 +177,3 @@ class PutInsertsOrIgnores(HalfLocked):
             return self._create(record)
         except AlreadyExistsError:
             return 1
-
-
-class AdvisoryLocksCollide(Locking):
-    """breaks CON-8: create tries an advisory lock on a hash of the key, and takes its failure to
-    mean that another creates this very record: so it is with every key of the same hash.
-    """
-
-    def _create(self, record: TaskRecord) -> int:
-        lock = "SELECT pg_try_advisory_xact_lock(hashtext('{table}'), hashtext(%(task)s) %% 1)"
-        with self.transaction() as session:
-            there = not self.run(session, lock, **values(record)).rows[0][0]
-            insert = "{insert} ON CONFLICT DO NOTHING"
-            if there or not self.run(session, insert, **values(record)).changed:
-                raise AlreadyExistsError(record.owner_id, record.task_id)
-        return 1
