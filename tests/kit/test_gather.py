@@ -10,7 +10,7 @@ import pytest
 
 from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.faults.base import Connection
-from pmcp_conformance.network.gathering import Overlap
+from pmcp_conformance.network.gathering import OverlappingRequests
 from support.echo_server import EchoServer, Seen, ask, receive
 
 REQUEST = b"0123456789\n"
@@ -88,7 +88,7 @@ def test_all_requests_that_overlap_begin_before_one_ends() -> None:
     timers: list[tuple[float, Callable[[], None]]] = []
     sent: list[tuple[str, bytes]] = []
     one, other = (cast(Connection, Recorded(name, sent)) for name in ("one", "other"))
-    overlap = Overlap(2, lambda seconds, function: timers.append((seconds, function)))
+    overlap = OverlappingRequests(2, lambda seconds, function: timers.append((seconds, function)))
     assert overlap.hold(one, b"long")
     assert overlap.hold(other, b"short")
     for _, function in sorted(timers, key=lambda timer: timer[0]):

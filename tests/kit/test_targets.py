@@ -167,3 +167,22 @@ def test_handles_that_share_nothing_can_be_conformant(pytester: pytest.Pytester)
     result = run_kit(pytester)
     assert result.ret == pytest.ExitCode.OK
     assert "not shared" in last_verdict(result)
+
+
+def test_a_door_that_raises_is_the_finding_of_one_rule(pytester: pytest.Pytester) -> None:
+    door = """
+    def open_misconfigured(self):
+        raise OSError("no such folder")
+    __getstate__ = lambda self: {}
+"""
+    project(pytester)
+    conftest = pytester.path / "conftest.py"
+    text = conftest.read_text().replace("    def __getstate__(self):\n        return {}\n", door)
+    conftest.write_text(text)
+    result = run_kit(pytester, "-k", "ERR-")
+    result.stdout.fnmatch_lines(
+        ["*open_misconfigured() returns a handle*", "*it raised OSError: no such folder*"]
+    )
+    verdict = last_verdict(result)
+    assert "1 failed: ERR-4;" in verdict
+    assert "blocked: ERR-1, ERR-5, ERR-8;" in verdict

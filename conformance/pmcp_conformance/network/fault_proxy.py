@@ -14,7 +14,7 @@ from typing import Self
 from pmcp_conformance.network.connection_pair import SOCKET_TIMEOUT, ConnectionPair
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchanges
-from pmcp_conformance.network.gathering import Gathering, Overlap
+from pmcp_conformance.network.gathering import Gathering, OverlappingRequests
 from pmcp_conformance.network.schedules import Schedule, no_faults
 from pmcp_conformance.network.sockets import bound_socket, close_socket
 
@@ -68,7 +68,7 @@ class FaultProxy:
 
         A server that begins before it has all of a request has then begun several at once.
         """
-        overlap = Overlap(requests, self._loop.call_later)
+        overlap = OverlappingRequests(requests, self._loop.call_later)
         self._loop.call(partial(self._gather, overlap, within))
 
     @property

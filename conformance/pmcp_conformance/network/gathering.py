@@ -39,7 +39,7 @@ class Gathering:
         self._held.clear()
 
 
-class Overlap(Gathering):
+class OverlappingRequests(Gathering):
     """Lets them go on one after the other, each without its last byte, and then the last bytes.
 
     `call_later` calls a function after this many seconds."""

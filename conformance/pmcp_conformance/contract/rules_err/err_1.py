@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import error_of, every_operation, failing_calls
+from pmcp_conformance.contract.rules_err.support import (
+    error_of,
+    every_operation,
+    failing_calls,
+    open_misconfigured,
+)
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import expect
 from pmcp_conformance.network.faulty_connection import FaultyConnection
 from pmcp_storage import BackendError, StorageError
@@ -22,7 +28,8 @@ def only_errors_of_the_contract(trial: Trial) -> None:
     trial.store_record_at(2, owner)
     calls = failing_calls(trial, owner)
     if trial.target.offers("open_misconfigured"):
-        broken = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
+        with premise("ERR-4"):
+            broken = open_misconfigured(trial)
         for name, call in every_operation(trial, broken, owner).items():
             calls[f"{name} on misconfigured storage"] = call
         # Where the storage expires records by itself, cleanup_expired does nothing and may succeed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import every_operation
+from pmcp_conformance.contract.rules_err.support import every_operation, open_misconfigured
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import BackendError
@@ -18,7 +18,7 @@ def misconfigured_storage(trial: Trial) -> None:
     names = every_operation(trial, trial.backend, owner)
     for name in names:
         # A handle for each, so that every operation is the first one once.
-        handle = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
+        handle = open_misconfigured(trial)
         call = every_operation(trial, handle, owner)[name]
         error = expect_raises(BackendError, call)
         observed = f"only {str(error)!r}"

@@ -10,7 +10,7 @@ from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Blocked, Violation
+from pmcp_conformance.engine.violation import Blocked, Violation, premise
 from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import CorruptRecordError
 
@@ -86,13 +86,26 @@ def error_of(name: str, call: Call, demanded_by: str = "ERR-4") -> Exception:
     raise Blocked(_DEMANDED_BY.get(name, demanded_by), missing)
 
 
+def open_misconfigured(trial: Trial) -> RecordedBackend:
+    """A handle on misconfigured storage. Raises a Violation if the target opens none."""
+    try:
+        handle = trial.target.handle("open_misconfigured")
+    except Exception as error:
+        raise Violation(
+            "open_misconfigured() returns a handle, whose first operation is refused",
+            f"it raised {type(error).__name__}: {error}",
+        ) from error
+    return trial.adopt(handle, "misconfigured")
+
+
 def errors_on_misconfigured_storage(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
     """Each operation on storage that is missing or wrongly set up, and the error that it raises;
     the record has the secret in it. Nothing where the target cannot open such storage.
     """
     if not trial.target.offers("open_misconfigured"):
         return
-    broken = trial.adopt(trial.target.handle("open_misconfigured"), "misconfigured")
+    with premise("ERR-4"):
+        broken = open_misconfigured(trial)
     secret = {"secret": SECRET}
     for name, call in every_operation(
         trial, broken, owner, variables=secret, result=secret
