@@ -32,7 +32,7 @@ from pmcp_storage.errors import BackendError
 _IDLE_CONNECTIONS = 8
 """Connections kept open between operations; more serve a burst of threads and are then closed."""
 
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT = 1.0
 """Seconds that a fork waits for operations."""
 
 _LONGEST_FORKING = 30.0
