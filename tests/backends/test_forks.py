@@ -22,6 +22,7 @@ from pmcp_storage import (
     StoreConfig,
 )
 from pmcp_storage.backends.sqlite import pool
+from pmcp_storage.backends.sqlite.pool import Loan
 from support.records import make_record
 
 # Python warns of any fork in a process with threads; that it is safe here is what is tested.
@@ -189,3 +190,19 @@ def test_a_fork_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.Monke
     assert end(begin(lambda: backend.put(make_record()))) == 0
     assert backend.put(make_record()) == 3
     backend.close()
+
+
+def test_a_fork_does_not_wait_for_an_operation_whose_thread_has_ended(tmp_path: Path) -> None:
+    kept: list[Loan] = []
+    with SqliteBackend(tmp_path / "tasks.db") as backend:
+        backend.create(make_record())
+
+        def interrupted() -> None:
+            loan = Loan(backend._pool)
+            loan.__enter__()
+            kept.append(loan)  # as the traceback of an interruption does
+
+        thread = threading.Thread(target=interrupted)
+        thread.start()
+        thread.join()
+        assert end(begin(lambda: backend.put(make_record()))) == 0

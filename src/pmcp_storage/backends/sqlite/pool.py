@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
@@ -32,7 +33,7 @@ from pmcp_storage.errors import BackendError
 _IDLE_CONNECTIONS = 8
 """Connections kept open between operations; more serve a burst of threads and are then closed."""
 
-_LONGEST_WAIT = 1.0
+_LONGEST_WAIT = 5.0
 """Seconds that a fork waits for operations."""
 
 _LONGEST_FORKING = 30.0
@@ -194,7 +195,18 @@ def _loans_of_others() -> list[Loan]:
     return [loan for loan in _alive(_loans) if loan.borrower != me]
 
 
+def _drop_orphans() -> None:
+    """Forget loans whose threads have ended: a traceback of an interruption may keep them alive."""
+    threads = sys._current_frames()
+    for loan in _alive(_loans):
+        if loan.borrower not in threads:
+            _loans.discard(weakref.ref(loan))
+            if loan.db is not None:
+                loan.db.close()
+
+
 def _close_connections() -> None:
+    _drop_orphans()
     deadline = time.monotonic() + _LONGEST_WAIT
     while (late := bool(_loans_of_others())) and time.monotonic() < deadline:
         time.sleep(_PAUSE)
