@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pmcp_storage import backends
+from pmcp_storage import __version__, backends
 from pmcp_storage.errors import StorageError
 from pmcp_storage.on_demand import needs
 
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="pmcp-storage",
         description="Set up the storage of MCP tasks, or say what is wrong with it.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar=" | ".join(_VERBS))
     for verb, summary in _VERBS.items():
         parser.epilog = _add_backends(verbs.add_parser(verb, help=summary))
@@ -84,7 +85,3 @@ def _say(line: str) -> None:
 def _fail(message: str) -> int:
     print(f"pmcp-storage: {message}", file=sys.stderr)
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
+
+import psycopg
 
 from pmcp_storage.backend import VersionedRecord, read_row
 from pmcp_storage.backends.postgres import statements as values
 from pmcp_storage.backends.postgres.exchange import Answer, Failure
 from pmcp_storage.backends.postgres.pools import Lender
-from pmcp_storage.backends.postgres.refusals import READ_ONLY, may_be_repeated, refused, unknown
+from pmcp_storage.backends.postgres.refusals import (
+    READ_ONLY,
+    may_be_repeated,
+    refused,
+    unknown,
+    write_refused,
+)
 from pmcp_storage.backends.postgres.statements import Statement, Statements, Values
 from pmcp_storage.errors import (
     AlreadyExistsError,
@@ -179,7 +188,7 @@ class Operations:
             if proven is not None:
                 return proven
             what = f"this write of task {record.task_id!r} of owner {record.owner_id!r}"
-            raise _explained(failure, what) from failure.error
+            raise _explained(failure, what, write_refused) from failure.error
 
     async def _proven(self, record: TaskRecord, write_id: bytes) -> int | None:
         """The version at which the row shows this write; None if it does not, or cannot be read."""
@@ -197,8 +206,10 @@ _TRUE = b"\x01"
 """A boolean in binary."""
 
 
-def _explained(failure: Failure, what: str) -> StorageError:
-    return unknown(failure.error, what) if failure.uncertain else refused(failure.error)
+def _explained(
+    failure: Failure, what: str, refusal: Callable[[psycopg.Error], StorageError] = refused
+) -> StorageError:
+    return unknown(failure.error, what) if failure.uncertain else refusal(failure.error)
 
 
 def _record(

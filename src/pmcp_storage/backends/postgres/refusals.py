@@ -14,6 +14,8 @@ from pmcp_storage.errors import BackendError, OutcomeUnknownError, StorageError,
 READ_ONLY = "25006"
 """read_only_sql_transaction: how a standby refuses a write."""
 
+_DISK_FULL = "53100"
+
 _AGAIN = ("40001", "40P01")
 """serialization_failure and deadlock_detected: another transaction's fault, and rolled back."""
 
@@ -44,6 +46,7 @@ _REMEDIES = {
     "42501": "grant this role what it lacks: `pmcp-storage init postgres` prints what it needs",
     "42P01": "create the table: pmcp-storage init postgres; or name the schema that has it",
     "53": "give the server more of what it lacks",
+    _DISK_FULL: "make room on the server's disk",
     "53300": "raise max_connections, let pools be smaller, or put PgBouncer in between",
     "55P03": "another transaction holds the row for longer than lock_timeout: find it in "
     "pg_stat_activity",
@@ -77,11 +80,15 @@ def quotes_values(sqlstate: str) -> bool:
     return sqlstate.startswith(_QUOTING)
 
 
-def refused(error: psycopg.Error) -> StorageError:
-    """The StorageError for what wrote nothing."""
-    if error.sqlstate == "53100":
-        return StorageFullError(f"{_shown(error)}: make room on the server's disk")
+def refused(error: psycopg.Error) -> BackendError:
+    """The StorageError for what was not carried out."""
     return BackendError(f"{_shown(error)}: {_remedy(error)}")
+
+
+def write_refused(error: psycopg.Error) -> StorageError:
+    """The StorageError for a write that wrote nothing."""
+    refusal = refused(error)
+    return StorageFullError(refusal.message) if error.sqlstate == _DISK_FULL else refusal
 
 
 def unknown(error: psycopg.Error, what: str) -> OutcomeUnknownError:

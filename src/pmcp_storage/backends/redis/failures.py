@@ -44,6 +44,8 @@ _TRANSIENT = (
 
 _ALLOW = "let this user run the command on these keys (ACL SETUSER)"
 _LOG_IN = "give the client a user name and password that the server accepts"
+_ROOM = "raise maxmemory, or make room"
+_DISK_FULL = "No space left"
 _CLUSTER = "this is a Redis Cluster: hand in a redis.RedisCluster"
 
 _REMEDIES: dict[type[Exception], str] = {
@@ -51,6 +53,7 @@ _REMEDIES: dict[type[Exception], str] = {
     AuthorizationError: "let this user run the command (ACL SETUSER)",
     NoPermissionError: _ALLOW,
     MovedError: _CLUSTER,
+    OutOfMemoryError: _ROOM,
     ReadOnlyError: "this is a replica: connect to the primary",
     ClusterDownError: "the cluster does not serve all slots: see CLUSTER INFO",
     BusyLoadingError: "the server is still reading its data: try again later",
@@ -64,6 +67,7 @@ _SIGNS = {
     "unauthenticated": _LOG_IN,  # a long command of a client that has not logged in
     "can't run this command": _ALLOW,  # Redis, of a script's command that reads
     "ACL failure in script": _ALLOW,  # Valkey, of the same
+    _DISK_FULL: _ROOM,
     "NOREPLICAS": (
         "the server takes no writes with so few replicas: start them, or lower "
         "min-replicas-to-write"
@@ -101,10 +105,11 @@ def is_redirection(error: BaseException) -> bool:
     return isinstance(error, AskError | TryAgainError) and not isinstance(error, MovedError)
 
 
-def explain(error: Exception, *, uncertain: bool) -> StorageError:
+def explain(error: Exception, *, writes: bool, uncertain: bool = False) -> StorageError:
     """The StorageError to raise for an error of redis-py.
 
-    `uncertain` says whether a write may have been applied all the same.
+    `writes` says whether it was a write that failed, and `uncertain` whether it may have been
+    applied all the same.
     """
     text = type(error).__name__
     if isinstance(error, _SHOWABLE):
@@ -113,8 +118,8 @@ def explain(error: Exception, *, uncertain: bool) -> StorageError:
         return OutcomeUnknownError(
             f"Redis did not answer a write ({text}): read the record to see whether it was written"
         )
-    if isinstance(error, OutOfMemoryError) or "No space left" in text:
-        return StorageFullError(f"Redis takes no more ({text}): raise maxmemory, or make room")
+    if writes and (isinstance(error, OutOfMemoryError) or _DISK_FULL in text):
+        return StorageFullError(f"Redis takes no more ({text}): {_ROOM}")
     return BackendError(f"Redis failed ({text}): {_remedy(error, text)}")
 
 

@@ -71,7 +71,7 @@ class RedisCalls:
             return [settings_of(server, names) for server in self._servers()]
         except Exception as error:
             failure = error
-        raise _meaning(failure, outer, uncertain=False)
+        raise _meaning(failure, outer, writes=False)
 
     def close(self) -> None:
         """Close each connection after its use from now on, also those of calls under way."""
@@ -94,7 +94,7 @@ class RedisCalls:
             call.uncertain |= writes and call.sent and not is_refusal(failure)
             pause = pauses.before_repeating(failure)
             if pause is None or interruption(failure, LIBRARIES, outer=outer):
-                raise _meaning(failure, outer, uncertain=call.uncertain)
+                raise _meaning(failure, outer, writes=writes, uncertain=call.uncertain)
             time.sleep(pause)
             if self._is_cluster and not is_redirection(failure):
                 self._refresh_nodes()
@@ -131,11 +131,13 @@ class RedisCalls:
             return  # the next attempt meets the reason
 
 
-def _meaning(failure: Exception, outer: BaseException | None, *, uncertain: bool) -> BaseException:
+def _meaning(
+    failure: Exception, outer: BaseException | None, *, writes: bool, uncertain: bool = False
+) -> BaseException:
     """What to raise for a failure: the caller's own exception, or a StorageError."""
     own = interruption(failure, LIBRARIES, outer=outer)
     if own is not None:
         return own
-    meaning = explain(failure, uncertain=uncertain)
+    meaning = explain(failure, writes=writes, uncertain=uncertain)
     meaning.__cause__ = failure
     return meaning

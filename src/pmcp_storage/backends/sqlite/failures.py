@@ -34,7 +34,8 @@ def explain(error: sqlite3.Error, path: str, record_bytes: int | None) -> Storag
     if code == sqlite3.SQLITE_TOOBIG and record_bytes is not None:
         return RecordTooLargeError(record_bytes, None)
     if code == sqlite3.SQLITE_FULL:
-        return StorageFullError(f"{path}: the disk is full ({error}): make room")
+        full = f"{path}: the disk is full ({error}): make room"
+        return BackendError(full) if record_bytes is None else StorageFullError(full)
     if code == sqlite3.SQLITE_CANTOPEN:
         return BackendError(f"{path}: {_why_it_cannot_be_opened(path)}")
     reason = _REASONS.get(code or 0)

@@ -177,6 +177,9 @@ _loans: set[weakref.ref[Loan]] = set()
 _forks: list[None] = []
 """One entry for each fork that a thread has begun."""
 
+_late: dict[int, list[Loan]] = {}
+"""What was still in use when a thread forked nevertheless, by the thread."""
+
 _abandoned: list[object] = []
 """What a child inherited in use: to close it would disturb the parent."""
 
@@ -197,8 +200,9 @@ def _loans_of_others() -> list[Loan]:
 
 def _drop_orphans() -> None:
     """Forget loans whose threads have ended: a traceback of an interruption may keep them alive."""
+    loans = _alive(_loans)  # before the threads: one that has begun since lends nothing of these
     threads = sys._current_frames()
-    for loan in _alive(_loans):
+    for loan in loans:
         if loan.borrower not in threads:
             _loans.discard(weakref.ref(loan))
             if loan.db is not None:
@@ -206,24 +210,49 @@ def _drop_orphans() -> None:
 
 
 def _close_connections() -> None:
+    me = threading.get_ident()
+    _late.pop(me, None)
     _drop_orphans()
     deadline = time.monotonic() + _LONGEST_WAIT
-    while (late := bool(_loans_of_others())) and time.monotonic() < deadline:
-        time.sleep(_PAUSE)
-    for pool in _alive(_pools):
-        pool.close_idle()
+    late = _wait_for_others(deadline)
+    _close_idle()
+    while not late and _loans_of_others():
+        # Another thread that forks is about to close what it has taken out of a pool before.
+        late = _wait_for_others(deadline)
     for loan in [] if late else _alive(_loans):
         # An operation that was interrupted, or one that a signal handler forks in the middle of.
-        if loan.db is not None:
+        if loan.borrower == me and loan.db is not None:
             loan.db.close()
+    _late[me] = late
+
+
+def _wait_for_others(deadline: float) -> list[Loan]:
+    """Wait until no other thread uses a connection; return what is still in use at the deadline."""
+    while (late := _loans_of_others()) and time.monotonic() < deadline:
+        time.sleep(_PAUSE)
+    return late
+
+
+def _close_idle() -> None:
+    """Close idle connections, each as a use of its own: other threads' forks wait for the end."""
+    for pool in _alive(_pools):
+        closing = Loan(pool)
+        _loans.add(weakref.ref(closing, _loans.discard))
+        pool.close_idle()
+        _loans.discard(weakref.ref(closing))
 
 
 def _begin_anew() -> None:
-    late = _loans_of_others()
+    late = _late.pop(threading.get_ident(), None)
+    if late is None:  # the look before the fork was interrupted
+        late = _loans_of_others()
     _abandoned.extend(late)
     _refused.update(os.path.realpath(loan.pool.path) for loan in late)
+    for loan in _loans_of_others():
+        _loans.discard(weakref.ref(loan))  # their threads are not here, and nobody is to close them
     for pool in _alive(_pools):
         pool.reset()
+    _late.clear()
     _forks.clear()
 
 
