@@ -32,6 +32,23 @@ def find_targets(config: pytest.Config) -> list[BackendTarget]:
     return targets
 
 
+def file_of(target: BackendTarget, config: pytest.Config) -> str:
+    """The file from which another process can load the target; empty for a shipped one.
+
+    That of the hook that registers it, if there is only one: its class may stand elsewhere.
+    """
+    if type(target) in shipped_targets().values():
+        return ""
+    hooks = [
+        getattr(plugin, "__file__", "")
+        for plugin in config.pluginmanager.get_plugins()
+        if hasattr(plugin, "pytest_pmcp_backends")
+    ]
+    if not target.named and len(hooks) == 1:
+        return hooks[0] or ""
+    return getattr(sys.modules.get(type(target).__module__), "__file__", None) or ""
+
+
 def no_target(config: pytest.Config) -> pytest.UsageError:
     """The error of a run that found no target."""
     directory = config.invocation_params.dir

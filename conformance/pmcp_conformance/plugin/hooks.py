@@ -6,12 +6,14 @@ the fixtures; `--pmcp-contract` runs both.
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from pmcp_conformance.plugin import fixtures, hookspecs
 from pmcp_conformance.plugin.session import ContractSession
+from pmcp_conformance.report.formats import ENDINGS
 from pmcp_conformance.targets import shipped_targets
 
 
@@ -38,6 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the contract also where paths are given, or testpaths, and those too",
     )
     group.addoption(
+        "--pmcp-contract-version",
+        default=None,
+        dest="pmcp_contract_version",
+        metavar="VERSION",
+        help="check the rules of this version of the contract only, and not those that later ones "
+        "brought (default: the newest)",
+    )
+    group.addoption(
         "--pmcp-known-failures",
         type=Path,
         default=None,
@@ -45,6 +55,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="rules that may fail, one per line: 'RULE: reason' or 'backend::RULE: reason'; one "
         "that passes nevertheless fails the run",
+    )
+    group.addoption(
+        "--pmcp-report",
+        action="append",
+        default=[],
+        dest="pmcp_reports",
+        metavar="FILE",
+        help="write a report of the run, in the format of the file's ending: "
+        f"{', '.join(ENDINGS)}; may be repeated",
     )
     group.addoption(
         "--pmcp-seed",
@@ -57,5 +76,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise pytest.UsageError(
+            "pmcp_conformance has not been tried on a free-threaded build of Python, and may judge "
+            "wrongly there: use a build with the GIL"
+        )
     config.pluginmanager.register(ContractSession(config), "pmcp-contract-session")
     config.pluginmanager.register(fixtures, "pmcp-contract-fixtures")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
 
+from pmcp_conformance.engine.file_limit import too_few_files
+from pmcp_conformance.engine.ledger import Ledger
+from pmcp_conformance.engine.sweep import sweep
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.watched_target import call_watched, failure_of
+from pmcp_conformance.report.results import Leftover
 from pmcp_conformance.target import BackendTarget
+
+_SET_UP_WITHIN = 30.0
+"""Seconds that setting up takes at most, or `answer_within`: twice as long counts as a hang."""
 
 
 class PreparedTargets:
@@ -27,19 +34,20 @@ class PreparedTargets:
 
     def prepare(self) -> None:
         """Set up the storage of every target that is available."""
+        if reason := too_few_files():
+            self.refuse(reason)
+            return
         for name, target in self.by_name.items():
-            try:
-                reason = target.unavailable()
-                if reason:
-                    self.unavailable[name] = reason
-                else:
-                    target.prepare()
-                    self._prepared.append(target)
-            except Exception as error:
-                what = f"prepare() failed with {type(error).__name__}: {error}"
-                self.unavailable[name] = what
+            if reason := _why_unavailable(target) or _failure(target, "prepare"):
+                self.unavailable[name] = reason
+            else:
+                self._prepared.append(target)
 
-    def runs(self, ledger: Path | None, seed: int) -> dict[str, TargetRun]:
+    def refuse(self, reason: str) -> None:
+        """Let no target run, for this reason."""
+        self.unavailable = {**dict.fromkeys(self.by_name, reason), **self.unavailable}
+
+    def runs(self, ledger: Ledger | None, seed: int) -> dict[str, TargetRun]:
         """A run against each of the targets in this process."""
         return {
             name: TargetRun(target, ledger, seed, self.unavailable.get(name, ""))
@@ -48,11 +56,20 @@ class PreparedTargets:
 
     def dispose(self) -> Iterator[tuple[BackendTarget, str]]:
         """Take down what was set up; yields a problem for each target that cannot be."""
-        for target in self._prepared:
-            try:
-                target.dispose()
-            except Exception as error:
-                yield target, f"dispose() failed: {error}"
+        while self._prepared:
+            target = self._prepared.pop(0)
+            if problem := _failure(target, "dispose"):
+                yield target, problem
+
+    def sweep(self, ledger: Ledger) -> list[Leftover]:
+        """Remove what workers have left that could not do so; returns what cannot be removed."""
+        return [
+            leftover
+            for name, target in self.by_name.items()
+            if target.interprocess and name not in self.unavailable
+            for leftover in sweep(target, ledger.owners(name), ledger.tokens(name))
+            if not leftover.removed
+        ]
 
     def pickled(self) -> dict[str, bytes]:
         """What `prepare` left in each target, by name.
@@ -66,6 +83,26 @@ class PreparedTargets:
         self.unavailable = unavailable
         for name, target in self.by_name.items():
             vars(target).update(pickle.loads(states[name]) or {})
+
+
+def _why_unavailable(target: BackendTarget) -> str | None:
+    try:
+        return call_watched("unavailable", target.unavailable, _patience(target))
+    except Exception as error:
+        return failure_of("unavailable", error)
+
+
+def _failure(target: BackendTarget, name: str) -> str:
+    """Call a method of the target; how it failed, and empty if it did not."""
+    try:
+        call_watched(name, getattr(target, name), _patience(target))
+    except Exception as error:
+        return failure_of(name, error)
+    return ""
+
+
+def _patience(target: BackendTarget) -> float:
+    return max(_SET_UP_WITHIN, target.answer_within)
 
 
 def _pickled_state(target: BackendTarget) -> bytes:

@@ -11,48 +11,69 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest._code.code import ReprExceptionInfo, ReprFileLocation, ReprTracebackNative
 
-from pmcp_conformance.catalogue import Rule, catalogue
+from pmcp_conformance.catalogue import Rule
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
-from pmcp_conformance.report.known_failures import KnownFailures
+from pmcp_conformance.plugin.selection import Selection
 from pmcp_conformance.report.results import FAILURES, Outcome, Result
 from pmcp_conformance.report.text import failure_text
+from pmcp_conformance.report.verdicts import RunReport
 
 
-def items_of(session: pytest.Session, run: TargetRun, known: KnownFailures) -> list[pytest.Item]:
-    """The rules of this target as items of the session."""
+def collected(
+    session: pytest.Session, run: TargetRun, report: RunReport, selection: Selection
+) -> list[pytest.Item]:
+    """The selected rules of this target as items of the session, reported to it as collected.
+
+    What becomes of them is added to the report as soon as they have run.
+    """
     name = run.target.name
     collector: TargetCollector = TargetCollector.from_parent(
-        session, name=name, nodeid=name, run=run, known=known
+        session, name=name, nodeid=name, run=run, report=report, selection=selection
     )
-    return list(collector.collect())
+    collection = collector.ihook.pytest_make_collect_report(collector=collector)
+    collector.ihook.pytest_collectreport(report=collection)
+    return list(collection.result)
 
 
 class TargetCollector(pytest.Collector):
-    """The rules of one target."""
+    """The rules of one target that are selected."""
 
-    def __init__(self, *, run: TargetRun, known: KnownFailures, **node: Any) -> None:
+    def __init__(
+        self, *, run: TargetRun, report: RunReport, selection: Selection, **node: Any
+    ) -> None:
         super().__init__(**node)
         self.run = run
-        self.known = known
+        self._report = report
+        self._selection = selection
 
     def collect(self) -> Iterator[pytest.Item]:
-        for rule in catalogue().values():
+        for rule in self._selection.contract.rules.values():
             for part, name in enumerate(rule.item_names):
-                item: RuleItem = RuleItem.from_parent(
-                    self,
-                    name=name,
-                    nodeid=f"{self.name}::{name}",
-                    collector=self,
-                    rule=rule,
-                    part=part,
-                )
-                yield item
+                if self._selection.includes(self.name, f"{self.name}::{name}"):
+                    yield self._item(rule, part, name)
+
+    def _item(self, rule: Rule, part: int, name: str) -> pytest.Item:
+        item: RuleItem = RuleItem.from_parent(
+            self,
+            name=name,
+            nodeid=f"{self.name}::{name}",
+            collector=self,
+            rule=rule,
+            part=part,
+        )
+        return item
 
     def judge(self, rule: Rule, part: int) -> Result:
-        """What becomes of a part of a rule on the target."""
-        return self.known.marked(run_rule(rule, self.run, part))
+        """What becomes of a part of a rule on the target; it is noted, whatever pytest makes of it.
+
+        Plugins run items again, and report the last time only.
+        """
+        result = self._report.known.marked(run_rule(rule, self.run, part))
+        self._report.add(result)
+        return result
 
     @property
     def command(self) -> str:
@@ -69,13 +90,17 @@ class RuleItem(pytest.Item):
 
     def __init__(self, *, collector: TargetCollector, rule: Rule, part: int, **node: Any) -> None:
         super().__init__(**node)
-        self.result: Result | None = None
+        self.own_id = f"{collector.name}::{self.name}"
+        """The item's own node id, to which plugins may add."""
+        self.results: list[Result] = []
+        """What became of it, each time that it was run."""
         self._collector = collector
         self._rule = rule
         self._part = part
 
     def runtest(self) -> None:
-        result = self.result = self._collector.judge(self._rule, self._part)
+        result = self._collector.judge(self._rule, self._part)
+        self.results.append(result)
         if result.known:
             pytest.xfail(f"{result.known}: {result.reason}")
         if result.outcome in FAILURES:
@@ -83,14 +108,17 @@ class RuleItem(pytest.Item):
         if result.outcome is not Outcome.PASSED:
             pytest.skip(f"{result.outcome}: {result.reason}")
 
+    def _initrequest(self) -> None:
+        """Nothing: pytest-retry calls this on whatever it runs again, to have new fixtures."""
+
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, RuleFailure):
-            command = f"{self._collector.command} {self.nodeid}"
-            return failure_text(excinfo.value.result, command)
+            text = failure_text(excinfo.value.result, f"{self._collector.command} {self.own_id}")
+            return _with_one_line(text, ReprFileLocation(self.own_id, 0, self._rule.sentence))
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.nodeid} {self._rule.sentence}"
+        return self.path, None, f"{self.own_id} {self._rule.sentence}"
 
 
 class RuleFailure(Exception):  # noqa: N818 - how an item hands a result to pytest
@@ -99,3 +127,11 @@ class RuleFailure(Exception):  # noqa: N818 - how an item hands a result to pyte
     def __init__(self, result: Result) -> None:
         super().__init__(result)
         self.result = result
+
+
+def _with_one_line(text: str, place: ReprFileLocation) -> ReprExceptionInfo:
+    """A failure as xdist can send it; the place has the one line that stands for the text.
+
+    Of a plain text pytest's summary on CI, and a JUnit file's attribute, would repeat all.
+    """
+    return ReprExceptionInfo(reprtraceback=ReprTracebackNative([f"{text}\n"]), reprcrash=place)

@@ -7,28 +7,34 @@ know how each of these is done.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import signal
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pmcp_conformance.engine.ledger import read_ledger, sweep
+from pmcp_conformance.catalogue import Contract
+from pmcp_conformance.engine.ledger import Ledger
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.turns import Turns
 from pmcp_conformance.plugin import workers
-from pmcp_conformance.plugin.aggregation import note_interruption, take_in
+from pmcp_conformance.plugin.aggregation import note_problem, note_stop, take_in
 from pmcp_conformance.plugin.discovery import find_targets, no_target
 from pmcp_conformance.plugin.exit_codes import exit_code, is_interrupt
 from pmcp_conformance.plugin.interrupts import InterruptGuard
 from pmcp_conformance.plugin.preparation import PreparedTargets
-from pmcp_conformance.plugin.rule_items import RuleItem, items_of
-from pmcp_conformance.plugin.selection import Selection, split_arguments
-from pmcp_conformance.plugin.terminal import print_section
+from pmcp_conformance.plugin.progress import Progress
+from pmcp_conformance.plugin.report_files import ReportFiles
+from pmcp_conformance.plugin.rule_items import RuleItem, collected
+from pmcp_conformance.plugin.selection import Selection, split_arguments, stops_by_itself
+from pmcp_conformance.plugin.terminal import TerminalSummary, print_section
 from pmcp_conformance.report.known_failures import KnownFailures, KnownFailuresError
-from pmcp_conformance.report.text import closing_lines, summary_lines
-from pmcp_conformance.report.verdicts import RunReport, TargetReport, Verdict
+from pmcp_conformance.report.model import Report
+from pmcp_conformance.report.summary import Line, summary_lines
+from pmcp_conformance.report.verdicts import RunReport, Verdict
+
+_GONE_WITHIN = 20.0
+"""Seconds until the processes of workers that have been ended are gone."""
 
 
 class ContractSession:
@@ -38,35 +44,55 @@ class ContractSession:
         self._config = config
         self._targets = PreparedTargets([])
         self._runs: dict[str, TargetRun] = {}
-        self._report = RunReport({})
-        self._selection = Selection(runs_contract=False, node_ids=frozenset())
-        self._ledger: Path | None = None
-        self._lost_worker = False
+        nothing = Contract("", {})
+        self._report = RunReport({}, contract=nothing)
+        self._selection = Selection(runs_contract=False, contract=nothing, node_ids=frozenset())
+        self._files: ReportFiles | None = None
+        self._ledger: Ledger | None = None
+        self._at_large = set[str]()
+        """The workers that have not said that they have cleaned up after themselves."""
         self._interrupted = False
+        self._stopped_by = ""
         self._interrupts = InterruptGuard()
 
     # The start: which targets there are, what is to run, and the storage behind them.
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         config = self._config
         self._targets = PreparedTargets(find_targets(config))
         names = self._targets.by_name
         self._selection = split_arguments(config, names)
         if self._selection.runs_contract and not names:
             raise no_target(config)
-        self._report = RunReport({name: TargetReport(name) for name in names}, _known(config))
+        self._report = RunReport.of(names, _known(config), self._selection.contract)
         if workers.is_worker(config):
+            # A worker that is terminated ends at once: its controller cleans up.
+            self._interrupts.install(but=[signal.SIGTERM, signal.SIGHUP])
             self._ledger = workers.receive_targets(config, self._targets)
-        elif not config.option.collectonly:
-            self._targets.prepare()
-            self._ledger = _new_ledger() if workers.is_controller(config) else None
-        self._runs = self._targets.runs(self._ledger, config.getoption("pmcp_seed"))
-        if self._selection.runs_contract:
+        elif names and not config.option.collectonly:
+            if self._gives_verdict:
+                self._files = ReportFiles(config, names.values())
+                self._show_progress(session)
             self._interrupts.install()
+            self._prepare()
+        self._runs = self._targets.runs(self._ledger, config.getoption("pmcp_seed"))
+
+    def _show_progress(self, session: pytest.Session) -> None:
+        if self._config.getoption("verbose", 0) >= 0:
+            self._config.pluginmanager.register(Progress(session), "pmcp-contract-progress")
+
+    def _prepare(self) -> None:
+        self._targets.prepare()
+        if workers.is_controller(self._config):
+            try:
+                self._ledger = Ledger.make()
+            except OSError as error:
+                self._targets.refuse(f"no temporary file can be made: {error}: set TMPDIR")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
+        self._at_large.add(node.gateway.id)
         workers.send_targets(node, self._targets, self._ledger)
 
     # The rules among the session's items, and what becomes of them.
@@ -76,9 +102,8 @@ class ContractSession:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> None:
         if self._selection.runs_contract:
-            for name, run in self._runs.items():
-                rules = items_of(session, run, self._report.known)
-                items += [item for item in rules if self._selection.includes(name, item.nodeid)]
+            for run in self._runs.values():
+                items += collected(session, run, self._report, self._selection)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "pmcp_target_run" in metafunc.fixturenames:
@@ -91,8 +116,8 @@ class ContractSession:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if isinstance(item, RuleItem) and item.result and report.when == "call":
-            workers.attach_result(report, item.result)
+        if isinstance(item, RuleItem):
+            workers.attach_results(report, item.own_id, item.results)
         return report
 
     def pytest_runtest_logfinish(self) -> None:
@@ -102,14 +127,22 @@ class ContractSession:
         take_in(report, self._report)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
         leftovers = workers.received_leftovers(node)
-        self._lost_worker |= leftovers is None
+        if leftovers is None:
+            note_problem(self._report, f"the worker {node.gateway.id} was lost: {error}")
+            return
+        self._at_large.discard(node.gateway.id)
         self._interrupted |= workers.was_interrupted(node)
-        self._report.add_leftovers(leftovers or [])
+        self._report.add_leftovers(leftovers)
+        for result in workers.received_results(node):
+            self._report.add(result)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self._interrupts.ignore_from_now()
         self._interrupted |= is_interrupt(excinfo.value)
+        self._stopped_by = str(excinfo.value)
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         self._interrupted |= is_interrupt(excinfo.value)
@@ -118,45 +151,70 @@ class ContractSession:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
-        self._interrupts.remove()
+        self._interrupts.ignore_from_now()
         yield
         leftovers = [leftover for run in self._runs.values() for leftover in run.finish()]
         if workers.is_worker(self._config):
             workers.send_leftovers(self._config, leftovers)
+            workers.send_results(self._config, self._report.results)
             return
         self._report.add_leftovers(leftovers)
         self._clean_up()
         if self._gives_verdict:
             self._conclude(session)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_terminal_summary(self) -> None:
-        if self._gives_verdict:
-            print_section(self._config, self._report.verdict, closing_lines(self._report))
+    def pytest_unconfigure(self) -> None:
+        """Clean up also where the session came to its end before it had begun."""
+        self._clean_up()
+        self._interrupts.remove()
 
     def _clean_up(self) -> None:
-        if self._lost_worker and self._ledger:
-            for name, owners in read_ledger(self._ledger).items():
-                if self._targets.by_name[name].interprocess:
-                    sweep(self._targets.by_name[name], owners)
+        if workers.is_worker(self._config):
+            return
+        ledger, self._ledger = self._ledger, None
+        if ledger and self._at_large:
+            # xdist has ended them, with SIGKILL where they did not end by themselves.
+            if not ledger.wait_for_workers(_GONE_WITHIN):
+                note_problem(self._report, "processes of the run go on, and may still write")
+            self._report.add_leftovers(self._targets.sweep(ledger))
         for target, problem in self._targets.dispose():
             self._report.targets[target.name].problems.append(problem)
-        if self._ledger:
-            self._ledger.unlink(missing_ok=True)
+        if ledger:
+            ledger.remove()
+            Turns(ledger.path).remove()
 
     def _conclude(self, session: pytest.Session) -> None:
-        if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
-            note_interruption(self._report)
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR or self._interrupted:
+            note_stop(self._report, "the run was interrupted")
+        elif not stops_by_itself(self._config) and (
+            stopped_by := self._stopped_by or session.shouldstop or session.shouldfail
+        ):
+            note_stop(self._report, f"the run was stopped: {stopped_by}")
         session.exitstatus = (
             pytest.ExitCode.INTERRUPTED
             if self._interrupted
             else exit_code(self._report, session.exitstatus)
         )
+        if self._files:
+            document = self._files.report(self._report)
+            self._write_files(session, self._files, document)
+            self._print_findings(session, document)
+
+    def _print_findings(self, session: pytest.Session, document: Report) -> None:
         verdict = self._report.verdict
+        summary = TerminalSummary(document, verdict)
+        self._config.pluginmanager.register(summary, "pmcp-contract-summary")
         # A known failure ends in 0, and is to be seen nevertheless.
         is_fine = verdict in (Verdict.CONFORMANT, Verdict.PARTIAL)
         if session.exitstatus != pytest.ExitCode.OK or not is_fine:
-            print_section(self._config, verdict, summary_lines(self._report))
+            in_full = self._config.getoption("verbose", 0) > 0
+            print_section(self._config, verdict, summary_lines(document, in_full=in_full))
+
+    def _write_files(self, session: pytest.Session, files: ReportFiles, document: Report) -> None:
+        problems = list(files.write(document))
+        if problems:
+            print_section(self._config, Verdict.INCOMPLETE, map(Line, problems))
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     @property
     def _gives_verdict(self) -> bool:
@@ -171,10 +229,3 @@ def _known(config: pytest.Config) -> KnownFailures:
         return KnownFailures.read(path) if path else KnownFailures()
     except KnownFailuresError as error:
         raise pytest.UsageError(str(error)) from error
-
-
-def _new_ledger() -> Path:
-    """A file in which workers note owners, so that the controller can clean up after a crash."""
-    descriptor, name = tempfile.mkstemp(prefix="pmcp-owners-")
-    os.close(descriptor)
-    return Path(name)

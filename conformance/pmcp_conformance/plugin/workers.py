@@ -1,7 +1,8 @@
 """What travels between xdist's controller and its workers.
 
-On the way out, what `prepare` left in the targets; on the way back, a result on the report of each
-rule, and at the end what a worker has left behind.
+On the way out, what `prepare` left in the targets; on the way back, results on the report of each
+rule, and at the end all of them, for plugins may have kept a report back, and what a worker has
+left behind.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from pmcp_conformance.engine.ledger import Ledger
 from pmcp_conformance.plugin.preparation import PreparedTargets
 from pmcp_conformance.report.results import Leftover, Result
 
 _KEY = "pmcp"
-_RESULT = "pmcp_result"
+_RULE = "pmcp_rule"
+_RESULTS = "pmcp_results"
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -28,31 +31,52 @@ def is_controller(config: pytest.Config) -> bool:
     return config.pluginmanager.hasplugin("dsession")
 
 
-def send_targets(node: Any, targets: PreparedTargets, ledger: Path | None) -> None:
-    """Hand the prepared targets, and the file in which to note owners, to a new worker."""
+def send_targets(node: Any, targets: PreparedTargets, ledger: Ledger | None) -> None:
+    """Hand the prepared targets, and the ledger in which to note owners, to a new worker."""
     node.workerinput[_KEY] = {
         "states": targets.pickled(),
         "unavailable": targets.unavailable,
-        "ledger": str(ledger),
+        "ledger": str(ledger.path) if ledger else "",
     }
 
 
-def receive_targets(config: pytest.Config, targets: PreparedTargets) -> Path:
-    """Take in what the controller has sent; return the file in which to note owners."""
+def receive_targets(config: pytest.Config, targets: PreparedTargets) -> Ledger | None:
+    """Take in what the controller has sent; return the ledger in which to note owners."""
     received = config.workerinput[_KEY]  # type: ignore[attr-defined]
     targets.take_over(received["states"], received["unavailable"])
-    return Path(received["ledger"])
+    if not received["ledger"]:
+        return None
+    ledger = Ledger(Path(received["ledger"]))
+    ledger.hold()
+    return ledger
 
 
-def attach_result(report: pytest.TestReport, result: Result) -> None:
-    """Let a result travel on the report of its rule."""
-    vars(report)[_RESULT] = result.as_dict()
+def attach_results(report: pytest.TestReport, rule: str, results: Iterable[Result]) -> None:
+    """Let the results of a rule, `mine::CAS-2`, travel on its report."""
+    vars(report)[_RULE] = rule
+    vars(report)[_RESULTS] = [result.as_dict() for result in results]
 
 
-def attached_result(report: pytest.TestReport) -> Result | None:
-    """The result that travels on a report, if there is one."""
-    data = getattr(report, _RESULT, None)
-    return None if data is None else Result.from_dict(data)
+def attached_rule(report: pytest.TestReport) -> str:
+    """The rule that a report is about; its node id, of a report that was made elsewhere."""
+    return str(getattr(report, _RULE, report.nodeid))
+
+
+def attached_results(report: pytest.TestReport) -> list[Result]:
+    """The results that travel on a report."""
+    return [Result.from_dict(data) for data in getattr(report, _RESULTS, [])]
+
+
+def send_results(config: pytest.Config, results: Iterable[Result]) -> None:
+    """Tell the controller all that became of rules in this worker."""
+    sent = [result.as_dict() for result in results]
+    config.workeroutput[_RESULTS] = sent  # type: ignore[attr-defined]
+
+
+def received_results(node: Any) -> list[Result]:
+    """All that became of rules in a worker that has ended; nothing if it crashed."""
+    output = getattr(node, "workeroutput", None) or {}
+    return [Result.from_dict(data) for data in output.get(_RESULTS, [])]
 
 
 def send_leftovers(config: pytest.Config, leftovers: Iterable[Leftover]) -> None:

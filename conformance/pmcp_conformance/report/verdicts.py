@@ -1,6 +1,6 @@
 """What a run found: results by target and rule, and the verdict on each target.
 
-Counted against the catalogue, not against what was collected, so that an empty or partial run
+Counted against the contract, not against what was collected, so that an empty or partial run
 never looks like a whole one. Words are left to `text`, and exit codes to the plugin.
 """
 
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.catalogue import Contract, contract_at
 from pmcp_conformance.report.known_failures import KnownFailures
-from pmcp_conformance.report.results import FAILURES, Leftover, Outcome, Result
+from pmcp_conformance.report.results import FAILURES, UNJUDGED, Leftover, Outcome, Result
 
 _SEVERITY = (
     Outcome.PASSED,
     Outcome.NOT_APPLICABLE,
     Outcome.UNPROVEN,
     Outcome.NOT_RUN,
+    Outcome.INCONCLUSIVE,
     Outcome.BLOCKED,
     Outcome.FAILED,
 )
@@ -33,7 +34,7 @@ class Verdict(StrEnum):
     PARTIAL = "PARTIAL"
     """Only a selection of the rules was run; what ran has passed."""
     INCOMPLETE = "INCOMPLETE"
-    """A rule that should have run could not."""
+    """A rule that should have run could not, or could not be judged."""
     NOT_CONFORMANT = "NOT CONFORMANT"
     """A rule fails."""
 
@@ -44,9 +45,21 @@ class RunReport:
 
     targets: dict[str, TargetReport]
     known: KnownFailures = field(default_factory=KnownFailures)
+    contract: Contract = field(default_factory=contract_at)
+
+    @classmethod
+    def of(cls, names: Iterable[str], known: KnownFailures, contract: Contract) -> RunReport:
+        """What is known before the first result: the targets by name, and what to count against."""
+        targets = {name: TargetReport(name, contract=contract) for name in names}
+        return cls(targets, known, contract)
 
     def add(self, result: Result) -> None:
         self.targets[result.target].add(result)
+
+    @property
+    def results(self) -> list[Result]:
+        """The worst result of each part of a rule that was run, on all targets."""
+        return [result for target in self.targets.values() for result in target.parts]
 
     def add_leftovers(self, leftovers: Iterable[Leftover]) -> None:
         for leftover in leftovers:
@@ -74,6 +87,8 @@ class TargetReport:
     name: str
     problems: list[str] = field(default_factory=list)
     """What kept rules from running, or was left behind: each a line for people."""
+    contract: Contract = field(default_factory=contract_at)
+    """Whose rules count."""
     _parts: dict[str, dict[int, Result]] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
@@ -86,30 +101,35 @@ class TargetReport:
         """What may be said of the target so far."""
         if self.rules(*FAILURES):
             return Verdict.NOT_CONFORMANT
-        if self.problems or self.rules(Outcome.NOT_RUN):
+        if self.problems or self.rules(*UNJUDGED):
             return Verdict.INCOMPLETE
         return Verdict.CONFORMANT if self.is_complete else Verdict.PARTIAL
 
     @property
     def is_complete(self) -> bool:
-        """Whether every rule of the catalogue has a result."""
-        return len(self.results) == len(catalogue())
+        """Whether every rule of the contract has a result."""
+        return len(self.results) == len(self.contract.rules)
+
+    @property
+    def parts(self) -> list[Result]:
+        """The worst result of each part of a rule that was run."""
+        return [result for parts in self._parts.values() for result in parts.values()]
 
     @property
     def results(self) -> dict[str, Result]:
         """The result of each rule all of whose parts were run, or one of them failed."""
-        found = {rule: _worst(list(parts.values())) for rule, parts in self._parts.items()}
+        found = {rule: _whole(list(parts.values())) for rule, parts in self._parts.items()}
         return {
             rule: result
             for rule, result in found.items()
-            if len(self._parts[rule]) == catalogue()[rule].parts
+            if len(self._parts[rule]) == self.contract.rules[rule].parts
             or result.outcome is not Outcome.PASSED
         }
 
     def rules(self, *outcomes: Outcome) -> list[Result]:
-        """The results with these outcomes, in the order of the catalogue."""
+        """The results with these outcomes, in the order of the contract."""
         results = self.results
-        found = (results.get(rule_id) for rule_id in catalogue())
+        found = (results.get(rule_id) for rule_id in self.contract.rules)
         return [result for result in found if result and result.outcome in outcomes]
 
     def reasons(self, outcome: Outcome) -> Counter[str]:
@@ -132,8 +152,18 @@ class TargetReport:
     @property
     def has_run(self) -> bool:
         """Whether any rule was really checked."""
-        outcomes = {r.outcome for parts in self._parts.values() for r in parts.values()}
-        return bool(outcomes & {Outcome.PASSED, *FAILURES})
+        outcomes = {result.outcome for result in self.parts}
+        return bool(outcomes & {Outcome.PASSED, Outcome.INCONCLUSIVE, *FAILURES})
+
+
+def _whole(parts: list[Result]) -> Result:
+    """The result of a rule: the worst of its parts, and what all of them took.
+
+    Of several as bad it is the first, in whichever order workers came to them.
+    """
+    parts = sorted(parts, key=lambda result: result.part)
+    seconds, calls = sum(part.seconds for part in parts), sum(part.calls for part in parts)
+    return replace(_worst(parts), seconds=seconds, calls=calls)
 
 
 def _worst(results: list[Result]) -> Result:
