@@ -16,6 +16,6 @@ from pmcp_conformance.plugin.hooks import (  # noqa: E402
     pytest_addoption,
     pytest_configure,
 )
-from pmcp_conformance.target import BackendTarget  # noqa: E402
+from pmcp_conformance.target import BackendTarget, Refusal  # noqa: E402
 
-__all__ = ["BackendTarget", "pytest_addhooks", "pytest_addoption", "pytest_configure"]
+__all__ = ["BackendTarget", "Refusal", "pytest_addhooks", "pytest_addoption", "pytest_configure"]

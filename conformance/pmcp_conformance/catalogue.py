@@ -1,13 +1,18 @@
 """The catalogue: what a rule is, and how the functions of `contract/` enter it.
 
-One rule is one function, marked `@rule("CAS-2")`, whose docstring's first sentence is the rule.
+One rule is one function, marked `@rule("CAS-2")`, whose docstring's first sentence is the rule. The
+paragraphs that follow explain it: `Why:` it matters, a `Real bug:` that it would have caught, with
+the address of a public source in parentheses, and what usually helps to `Mend:` a backend.
 Ids are for ever: a rule may be worded better, but its id never changes its meaning. How a rule is
 run is left to `engine`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from pmcp_conformance.engine.trial import Trial
     from pmcp_conformance.target import BackendTarget
 
-CONTRACT_VERSION = "1.0"
+CONTRACT_VERSION = "1.1"
 
 GROUPS = (
     "GET",
@@ -45,6 +50,19 @@ Check = Callable[["Trial"], None]
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why a rule matters, a real bug that it would have caught, and what usually mends a backend.
+
+    Where no bug with a public source is known, `real_bug` and `source` are empty.
+    """
+
+    why: str
+    real_bug: str
+    source: str
+    mend: str
+
+
+@dataclass(frozen=True)
 class Rule:
     """A rule of the contract: its id, its sentence, its check, and what a target needs for it."""
 
@@ -55,6 +73,15 @@ class Rule:
     back_doors: tuple[str, ...]
     parts: int
     main_thread: bool
+    alone: bool
+    since: str
+    """The contract version that brought it."""
+    explanation: Explanation
+
+    @property
+    def group(self) -> str:
+        """The prefix of its id."""
+        return self.id.partition("-")[0]
 
     @property
     def item_names(self) -> list[str]:
@@ -109,41 +136,102 @@ def rule(
     back_doors: tuple[str, ...] = (),
     parts: int = 1,
     main_thread: bool = False,
+    alone: bool = False,
+    since: str = "1.0",
 ) -> Callable[[Check], Check]:
-    """Enter a function into the catalogue; its docstring's first sentence is the rule.
+    """Enter a function into the catalogue; its docstring has the rule and what explains it.
 
     `facts` are attributes of the target that must hold, or must not (`"not native_expiry"`);
     `back_doors` are those that the check uses. A long rule is split into several `parts`, so that
     xdist can spread them; the function sees `trial.part`. A rule that needs the `main_thread` runs
-    without the watchdog, which would have to wait in that thread itself.
+    there, and the others in threads of their own. `since` is the contract version that brings the
+    rule.
 
-    Raises ValueError for an id that is taken, and for a docstring that does not begin with a
-    sentence.
+    Raises ValueError for an id that is taken, for a docstring that does not begin with a sentence,
+    and for a version that is still to come.
     """
 
     def enter(check: Check) -> Check:
         if id in _catalogue:
             raise ValueError(f"rule {id} is defined twice")
-        sentence = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        sentence, *paragraphs = _paragraphs(_docstring(check))
         if not sentence.endswith("."):
             raise ValueError(f"rule {id}: the docstring must begin with the rule's sentence")
-        _catalogue[id] = Rule(id, sentence, check, facts, back_doors, parts, main_thread)
+        if _number(since) > _number(CONTRACT_VERSION):
+            raise ValueError(f"rule {id}: contract version {since} is still to come")
+        needs = (facts, back_doors, parts, main_thread, alone)
+        _catalogue[id] = Rule(id, sentence, check, *needs, since, _explanation(paragraphs))
         return check
 
     return enter
+
+
+def _docstring(check: Check) -> str:
+    """The function's docstring, from its source where Python was told to do without (`-OO`)."""
+    if check.__doc__ is not None:
+        return check.__doc__
+    [function] = ast.parse(inspect.getsource(check)).body
+    assert isinstance(function, ast.FunctionDef)
+    return ast.get_docstring(function) or ""
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Its paragraphs, each in one line."""
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
+
+
+_LABELLED = re.compile(r"(Why|Real bug|Mend): (.+)")
+_SOURCED = re.compile(r"(.+) \((https?://\S+)\)")
+
+
+def _explanation(paragraphs: Iterable[str]) -> Explanation:
+    """What the paragraphs that begin with a label say; the others are for who reads the code."""
+    labelled = filter(None, map(_LABELLED.fullmatch, paragraphs))
+    told = {match[1]: match[2] for match in labelled}
+    bug = told.get("Real bug", "")
+    sourced = _SOURCED.fullmatch(bug)
+    text, source = sourced.groups() if sourced else (bug, "")
+    return Explanation(told.get("Why", ""), text, source, told.get("Mend", ""))
 
 
 @cache
 def catalogue() -> dict[str, Rule]:
     """All rules by id, in the order in which they run: by group, and by number within it.
 
-    A rule is found wherever it stands below `contract`: CAS-2 in `rules_cas`, CON-8 in
+    A rule is found wherever it stands below `contract`: PUT-2 in `rules_put`, CON-8 in
     `rules_con.con_8`.
     """
     contract = import_module("pmcp_conformance.contract")
     for module in walk_packages(contract.__path__, f"{contract.__name__}."):
         import_module(module.name)
     return {rule_id: _catalogue[rule_id] for rule_id in sorted(_catalogue, key=_position)}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The rules of one version of the contract, by id, in the order in which they run."""
+
+    version: str
+    rules: dict[str, Rule]
+
+
+def contract_at(version: str | None = None) -> Contract:
+    """A version of the contract, the newest by default.
+
+    Raises ValueError for a version that there is not.
+    """
+    rules = catalogue()
+    known = sorted({CONTRACT_VERSION, *(rule.since for rule in rules.values())}, key=_number)
+    if version is None:
+        version = CONTRACT_VERSION
+    elif version not in known:
+        raise ValueError(f"there is no contract version {version}: this kit has {', '.join(known)}")
+    held = {rule.id: rule for rule in rules.values() if _number(rule.since) <= _number(version)}
+    return Contract(version, held)
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _position(rule_id: str) -> tuple[int, int]:

@@ -7,12 +7,29 @@ door that is not offered leaves rules unproven. What a fact claims is put to the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pmcp_storage import GenericTaskStore, StorageBackend
 
 if TYPE_CHECKING:
     from pmcp_storage import AsyncStorageBackend
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer by which a server refuses a request, having done nothing of it."""
+
+    reason: str
+    """Why, as a report shows it after "the server refuses: "."""
+
+    answer: bytes | Callable[[bytes], bytes]
+    """The bytes that the server would send, or what makes them of the bytes of the request."""
+
+    asked_instead: Callable[[bytes], bytes] = lambda said: b""
+    """What the server is asked in place of the request, given what it has said last on the
+    connection: to end a transaction there. What it answers goes nowhere. Nothing by default."""
 
 
 class BackendTarget(ABC):
@@ -97,6 +114,19 @@ class BackendTarget(ABC):
         """A handle that reaches the server at this address instead of its own."""
         raise NotImplementedError
 
+    def crash(self) -> None:
+        """Kill the server with SIGKILL and start it again; return when it answers. Only one that
+        nobody else uses: the run's other rules wait meanwhile."""
+        raise NotImplementedError
+
+    def refusals(self) -> Sequence[Refusal]:
+        """How the server refuses requests: it is throttled, out of memory, starting, read-only.
+
+        The kit's proxy answers in its place, at the address of `open_at`. Only answers which prove
+        that nothing was done belong here.
+        """
+        raise NotImplementedError
+
     def handle(self, method: str = "open", *args: Any) -> StorageBackend:
         """A handle from `open`, or from a back door that opens one; an async one made synchronous.
 
@@ -106,10 +136,11 @@ class BackendTarget(ABC):
         opened = getattr(self, method)(*args)
         if isinstance(opened, StorageBackend):
             return opened
-        from pmcp_storage import AsyncStorageBackend, to_sync
+        from pmcp_conformance.stepping import to_sync_in_steps
+        from pmcp_storage import AsyncStorageBackend
 
         if isinstance(opened, AsyncStorageBackend):
-            return to_sync(opened)
+            return to_sync_in_steps(opened)
         kind = type(opened).__name__
         raise TypeError(f"{type(self).__name__}.{method}() must return a backend, not {kind}")
 

@@ -6,10 +6,10 @@ model. No record of a sequence expires within the run.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
@@ -25,9 +25,8 @@ from pmcp_storage import (
 )
 
 _SECONDS = 0.8
-"""Seconds after which no further sequence begins, once there were _LEAST_SEQUENCES."""
+"""For all sequences, but for the first ones, where an operation takes milliseconds."""
 
-_LEAST_SEQUENCES = 4
 _MOST_SEQUENCES = 12
 
 _SHRINKING_RUNS = 150
@@ -39,26 +38,45 @@ _OWNER_ENDINGS = ("", "x")
 
 @rule("MOD-1", parts=4)
 def any_sequence(trial: Trial) -> None:
-    """Any sequence of operations gives what the reference model gives."""
+    """Any sequence of operations gives what the reference model gives.
+
+    Why: Each operation works alone, but some order of them does not: a deleted task is counted, a
+    page is stale, an old version is accepted again. Users meet such orders; single tests do not.
+
+    Real bug: In LevelDB 1.9 and 1.10 keys that had been deleted were there again after a compaction
+    of the range. (https://github.com/google/leveldb/issues/184)
+
+    Mend: Take the shortest sequence in the report and follow the second copy of the state: a
+    counter, an index, a cached page. Update it in the same transaction as the record, or drop it
+    and ask the storage.
+    """
     run_sequences(trial, [trial.backend])
 
 
 @rule("MOD-2", facts=("shared",), parts=2)
 def any_sequence_over_two_handles(trial: Trial) -> None:
-    """Any sequence of operations spread over two handles gives what the reference model gives."""
+    """Any sequence of operations spread over two handles gives what the reference model gives.
+
+    Why: Servers run several workers on one storage. If each handle trusts its own memory, the
+    client polls one worker and sees another state than the worker that runs the task.
+
+    Real bug: In Turso's SQLite rewrite a connection kept its page cache after another connection
+    had changed the database, and went on working with stale pages.
+    (https://github.com/tursodatabase/turso/pull/2257)
+
+    Mend: Keep no state in the handle: read the storage each time, send each write before returning.
+    If you must cache, check the stored version on every use.
+    """
     run_sequences(trial, [trial.backend, trial.open("second")])
 
 
 def run_sequences(trial: Trial, handles: list[RecordedBackend]) -> None:
     """Run as many sequences as the backend's latency allows; report the first that fails."""
-    begun = time.monotonic()
-    for number in range(_MOST_SEQUENCES):
+    for number in numbers(trial, _MOST_SEQUENCES, until=limit_of(trial, _SECONDS)):
         seed = trial.seed * 1_000_000 + trial.part * 1_000 + number
         steps = SequenceGenerator(seed, handles=len(handles)).sequence()
         if first_difference(trial, handles, steps):
             raise difference_found(trial, handles, steps, seed)
-        if number + 1 >= _LEAST_SEQUENCES and time.monotonic() - begun > _SECONDS:
-            break
 
 
 def difference_found(

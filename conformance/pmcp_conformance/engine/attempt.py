@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_storage import BackendError, OutcomeUnknownError
+
+_PAUSE = 0.005
+"""Seconds after a failure until the next try: others have what it failed for."""
+
+T = TypeVar("T")
 
 Call = Callable[[], object]
 """An operation with its arguments, ready to be called."""
@@ -60,3 +66,18 @@ def raise_unexpected(attempts: list[Attempt]) -> None:
     for attempt in attempts:
         if attempt.error is not None and not attempt.failed and not attempt.unknown:
             raise attempt.error
+
+
+def repeated(call: Callable[[], T], times: int = 100) -> T:
+    """What the call returns, made again where the storage has failed, for others may be in its way.
+
+    Raises what the last of so many attempts raises, and at once that an outcome is unknown.
+    """
+    for _ in range(times - 1):
+        try:
+            return call()
+        except OutcomeUnknownError:
+            raise
+        except BackendError:
+            time.sleep(_PAUSE)
+    return call()

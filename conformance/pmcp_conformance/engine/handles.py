@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import cast
-from uuid import uuid4
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
@@ -14,14 +13,15 @@ from pmcp_storage import StorageBackend
 
 def fresh_token(trial: Trial) -> str:
     """A token for storage of this trial's own, which is taken down at the end."""
-    token = uuid4().hex
-    trial.cleanup.call_last("dispose_fresh", partial(trial.target.dispose_fresh, token))
+    token = trial.run.new_token()
+    trial.cleanup.call_last(partial(trial.run.dispose_fresh, trial.target, token))
     return token
 
 
 def open_fresh(trial: Trial) -> RecordedBackend:
     """A handle on storage of this trial's own."""
-    return trial.adopt(trial.target.handle("open_fresh", fresh_token(trial)), "fresh")
+    handle = trial.target.handle("open_fresh", fresh_token(trial))
+    return trial.adopt(handle, "fresh", "open_fresh")
 
 
 def contenders(trial: Trial, number: int) -> list[StorageBackend]:

@@ -1,86 +1,90 @@
-"""The owners that a run has used: noted, so that even after a crash what they left is removed."""
+"""What the workers of a run use of the storage: noted, so that another process can clean up."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from functools import partial
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from pmcp_conformance.engine.watchdog import Hang, Watchdog, WatchedBackend, close_quietly
-from pmcp_conformance.report.results import Leftover
-from pmcp_conformance.target import BackendTarget
-from pmcp_storage import CorruptRecordError, StorageBackend
-
-_MOST_PAGES = 100
-"""A backend that cannot delete would list the same page for ever."""
+_LOOK = 0.02
+"""Seconds between two looks whether workers are still there."""
 
 
-def write_ledger(ledger: Path, target: str, owner_id: str) -> None:
-    """Note an owner before its first write, so that it can be cleaned after a crash."""
-    line = json.dumps([target, owner_id]) + "\n"
-    descriptor = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
+class Entry(StrEnum):
+    """What an entry is about."""
+
+    OWNER = "owner"
+    """An owner that is going to be used."""
+    FRESH = "fresh"
+    """The token of fresh storage that is going to be used."""
+    DISPOSED = "disposed"
+    """The token of fresh storage that has been taken down."""
+
+
+class Ledger:
+    """A file on which each worker holds a lock for as long as it may write, dead or alive.
+
+    The system releases the lock when a worker and all the processes that it has handed the file to
+    are gone, however they ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+
+    @classmethod
+    def make(cls) -> Ledger:
+        """A new one, in the folder for temporary files. Raises OSError."""
+        descriptor, name = tempfile.mkstemp(prefix="pmcp-owners-")
         os.close(descriptor)
+        return cls(Path(name))
 
+    def hold(self) -> None:
+        """Hold the lock from now on, as a worker."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
-def read_ledger(ledger: Path) -> dict[str, list[str]]:
-    """The owners noted, by target."""
-    owners: dict[str, list[str]] = {}
-    for line in ledger.read_text().splitlines() if ledger.exists() else []:
-        target, owner_id = json.loads(line)
-        owners.setdefault(target, []).append(owner_id)
-    return owners
+    @property
+    def descriptor(self) -> int:
+        """What a process must inherit for the lock to be held until that process has ended."""
+        return self._descriptor
 
+    def note(self, entry: Entry, target: str, name: str) -> None:
+        """Note an owner or a token of the target. Raises OSError."""
+        os.write(self._descriptor, (json.dumps([entry, target, name]) + "\n").encode())
 
-def sweep(target: BackendTarget, owners: list[str]) -> list[Leftover]:
-    """Remove whatever these owners still have; return a leftover for each that had something."""
-    watchdog = Watchdog(target.answer_within)
-    try:
-        found = watchdog.run(partial(_sweep, target, owners, watchdog))
-    except Hang as hang:
-        reason = f"expected {hang.expected}, {hang.observed}"
-        found = [f"could not be searched for leftovers: {reason}"]
-    return [Leftover(target.name, details) for details in found]
+    def owners(self, target: str) -> list[str]:
+        """The owners of the target that were noted."""
+        return list(self._noted(Entry.OWNER, target))
 
+    def tokens(self, target: str) -> list[str]:
+        """The tokens of the target's fresh storage that has not been taken down."""
+        disposed = {*self._noted(Entry.DISPOSED, target)}
+        return [token for token in self._noted(Entry.FRESH, target) if token not in disposed]
 
-def _sweep(target: BackendTarget, owners: list[str], watchdog: Watchdog) -> list[str]:
-    try:
-        handle: Any = WatchedBackend(watchdog.call("open", target.handle), watchdog)
-    except Exception as error:
-        return [f"could not be opened to look for leftovers: {error}"]
-    try:
-        found = [(owner_id, _remove_all(handle, owner_id)) for owner_id in owners]
-    finally:
-        close_quietly(handle)
-    return [f"owner {owner_id!r} had {what}" for owner_id, what in found if what]
+    def _noted(self, entry: Entry, target: str) -> Iterator[str]:
+        for line in self.path.read_text().splitlines():
+            with suppress(ValueError):  # cut off where there was no more room
+                *what, name = json.loads(line)
+                if what == [entry, target]:
+                    yield name
 
+    def wait_for_workers(self, within: float) -> bool:
+        """Wait until no worker holds the lock; False if one still does after as many seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(_LOOK)
+        return False
 
-def _remove_all(handle: StorageBackend, owner_id: str) -> str | None:
-    """What the owner had, and what went wrong with removing it; None if it had nothing."""
-    task_ids: list[str] = []
-    for _ in range(_MOST_PAGES):
-        try:
-            page = _listed(handle, owner_id)
-        except Exception as error:
-            return f"a listing that failed: {error}"
-        if not page:
-            break
-        task_ids += page
-        try:
-            for task_id in page:
-                handle.delete(owner_id, task_id)
-        except Exception as error:
-            return f"tasks left: {page[:5]}, and a delete that failed: {error}"
-    return f"tasks left: {task_ids[:5]}" if task_ids else None
-
-
-def _listed(handle: StorageBackend, owner_id: str) -> list[str]:
-    """The next of the owner's tasks: a page of them, or one whose row cannot be read."""
-    try:
-        return [entry.record.task_id for entry in handle.list_by_owner(owner_id)]
-    except CorruptRecordError as error:
-        return [error.task_id]
+    def remove(self) -> None:
+        """Remove the file."""
+        os.close(self._descriptor)
+        self.path.unlink(missing_ok=True)

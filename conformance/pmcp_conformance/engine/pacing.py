@@ -1,18 +1,15 @@
-"""How much a rule tries, given the latency of the storage and the load of the machine.
+"""How much a rule tries, given the latency of the storage.
 
-A limit in seconds bounds how much is tried, and never decides a verdict.
+A limit in seconds bounds how much is tried, and never decides a verdict: something is tried in any
+case, and on a busy machine there is more time.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 
+from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.engine.trial import Trial
-
-_MAX_LOAD_FACTOR = 5.0
-"""Nobody waits for ever because of a figure that the system reports."""
 
 
 def storage_latency(trial: Trial) -> float:
@@ -25,30 +22,18 @@ def is_fast(trial: Trial) -> bool:
     return not storage_latency(trial)
 
 
-def deadline_in(trial: Trial, seconds: float) -> float:
-    """The instant, by `time.monotonic`, that is this many seconds away.
+def limit_of(trial: Trial, seconds: float) -> Limit:
+    """A limit of this many seconds, and of more where an operation takes next to no time."""
+    return Limit(seconds * (3 if is_fast(trial) else 1))
 
-    The seconds are multiplied where an operation takes next to no time, and on a busy machine.
+
+def numbers(trial: Trial, most: int, *, until: Limit) -> Iterator[int]:
+    """The numbers from 1 to `most`, or as many of them as there is time for `until` then.
+
+    The first ones in any case: a few, and a dozen where an operation takes next to no time.
     """
-    return time.monotonic() + seconds * load_factor() * (3 if is_fast(trial) else 1)
-
-
-def numbers(most: int, *, until: float) -> Iterator[int]:
-    """The numbers from 1 to `most`, or as many of them as there is time for `until` then."""
+    least = 12 if is_fast(trial) else 4
     for number in range(1, most + 1):
-        if time.monotonic() > until:
+        if until.is_over and number > least:
             return
         yield number
-
-
-def load_factor() -> float:
-    """How many times as long as on an idle machine things take on this one, from 1 to 5.
-
-    It is the number of processes that shared a processor in the last minute, and 1 where the system
-    does not report it.
-    """
-    try:
-        load = os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return 1.0
-    return min(max(load / (os.cpu_count() or 1), 1.0), _MAX_LOAD_FACTOR)

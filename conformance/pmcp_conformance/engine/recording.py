@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from pmcp_conformance.engine.call_log import CallLog
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
@@ -30,6 +31,9 @@ class Recording:
     owners: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.log = CallLog(self.owners)
+
     def note(
         self, handle: str, operation: str, args: Sequence[Any], outcome: str, **options: Any
     ) -> None:
@@ -50,6 +54,7 @@ class Recording:
         """Forget what was recorded so far: a report shows only what is recorded in here."""
         self.lines.clear()
         self.owners.clear()
+        self.log.clear()
         yield
 
     def shorten(self, text: str) -> str:
@@ -86,12 +91,18 @@ def record_text(record: TaskRecord) -> str:
 
 
 class RecordedBackend:
-    """A handle on a backend with the same operations, each of them recorded and watched."""
+    """A handle on a backend with the same operations, each of them recorded and watched.
 
-    def __init__(self, backend: StorageBackend, recording: Recording, name: str) -> None:
+    `opened_by` is the method of the target that opens another like it, if there is one.
+    """
+
+    def __init__(
+        self, backend: StorageBackend, recording: Recording, name: str, opened_by: str = ""
+    ) -> None:
         self.unrecorded = backend
         self._recording = recording
         self._name = name
+        self._opened_by = opened_by
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
         return self._call("get", self.unrecorded.get, owner_id, task_id)
@@ -134,12 +145,19 @@ class RecordedBackend:
         def note(outcome: str) -> None:
             self._recording.note(self._name, name, args, outcome, **options)
 
+        log = self._recording.log
+        call = log.begin(self._name, self._opened_by, name, *args, **options)
         try:
             result = self._recording.watchdog.call(name, operation, *args, **options)
         except Exception as error:
             note(f"raised {type(error).__name__}: {str(error)[:120]}")
+            log.end(call, log.literals.raised(error))
             raise
         note(f"-> {outcome_text(result)}")
+        if isinstance(result, Iterator):
+            log.end(call, "")
+            return cast("T", log.followed(call, result))
+        log.end(call, log.literals.returned(name, result), result)
         return result
 
 

@@ -7,19 +7,28 @@ rule tries to `pacing`, and the end to `cleanup`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+from pmcp_conformance.engine.attempt import repeated
 from pmcp_conformance.engine.cleanup import Cleanup
+from pmcp_conformance.engine.literals import LIFETIME, REQUEST_METHOD
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.violation import Violation, premise
 from pmcp_conformance.engine.watchdog import Watchdog, close_quietly
-from pmcp_storage import StorageBackend, Task, TaskRecord, TaskStatus
+from pmcp_conformance.engine.watched_target import WatchedTarget
+from pmcp_conformance.target import BackendTarget
+from pmcp_storage import (
+    StorageBackend,
+    Task,
+    TaskRecord,
+    TaskStatus,
+)
 
-_LIFETIME = timedelta(minutes=50)
-"""Until a record expires: within the hour, so that even a killed run cleans up after itself."""
+_WRITES = 16
+"""Attempts at a write on which a rule builds."""
 
 
 class Trial:
@@ -28,19 +37,22 @@ class Trial:
     `target` describes the backend under test, and `backend` is a handle on it. `part` says which
     part of the rule is to run, and `seed` is what random choices depend on. `watchdog` sees how
     long operations take, `recording` has those that a report shows, and `cleanup` undoes at the end
-    what was done.
+    what was done. `shortfalls` says what too little could be tried of: a rule that otherwise passes
+    is inconclusive then.
     """
 
     def __init__(self, run: TargetRun, part: int = 0) -> None:
         self.run = run
-        self.target = run.target
         self.part = part
         self.seed = run.seed
-        self.watchdog = Watchdog(self.target.answer_within)
+        self.watchdog = Watchdog(run.target.answer_within)
         self.recording = Recording(self.watchdog)
+        watched = WatchedTarget(run.target, self.watchdog, self.recording.log)
+        self.target = cast("BackendTarget", watched)
         self.cleanup = Cleanup(run, self.watchdog)
+        self.shortfalls: list[str] = []
         self._marks = 0
-        self.backend = RecordedBackend(run.handle(), self.recording, "backend")
+        self.backend = RecordedBackend(run.handle(), self.recording, "backend", "open")
 
     def owner(self, form: str = "{}") -> str:
         """The id of an owner that nobody else uses; `form` says where in it the UUID goes."""
@@ -71,22 +83,25 @@ class Trial:
             ),
             "owner_id": owner_id,
             "variables": {"mark": self._marks},
-            "request_method": "tools/call",
-            "expires_at": now + _LIFETIME,
+            "request_method": REQUEST_METHOD,
+            "expires_at": now + LIFETIME,
         }
         return TaskRecord(**{**fields, **changes})
 
-    def sized(self, owner_id: str, task_id: str, size: int, **changes: Any) -> TaskRecord:
-        """A record whose JSON has exactly `size` bytes."""
+    def sized(
+        self, owner_id: str, task_id: str, size: int, filler: str = "x", **changes: Any
+    ) -> TaskRecord:
+        """A record whose JSON has exactly `size` bytes, most of them of the filler, a character."""
         empty = self.record(owner_id, task_id, variables={"mark": 0, "fill": ""}, **changes)
-        fill = size - len(empty.to_json().encode())
-        return empty.model_copy(update={"variables": {"mark": 0, "fill": "x" * fill}})
+        number, rest = divmod(size - len(empty.to_json().encode()), len(filler.encode()))
+        fill = filler * number + "x" * rest
+        return empty.model_copy(update={"variables": {"mark": 0, "fill": fill}})
 
     def store_record(self, owner_id: str, task_id: str = "task", **changes: Any) -> TaskRecord:
         """Store a new record at version 1 and return it."""
         record = self.record(owner_id, task_id, **changes)
         with premise("CRE-1"):
-            version = self.backend.create(record)
+            version = repeated(partial(self.backend.create, record), _WRITES)
             if version != 1:
                 raise Violation("create returns 1", f"it returned {version!r}")
         return record
@@ -97,7 +112,7 @@ class Trial:
         for reached in range(2, version + 1):
             record = self.record(owner_id, task_id)
             with premise("PUT-2"):
-                found = self.backend.put(record)
+                found = repeated(partial(self.backend.put, record), _WRITES)
                 if found != reached:
                     raise Violation(f"put returns {reached}", f"it returned {found!r}")
         return record
@@ -105,14 +120,18 @@ class Trial:
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
         """Write a raw row through the target's back door."""
         self.cleanup.keys[owner_id, task_id] = None
-        self.recording.note("target", "plant", [owner_id, task_id, data, version], "done")
-        self.target.plant(owner_id, task_id, data, version)
+        row = (owner_id, task_id, data, version)
+        self.recording.note("target", "plant", row, "done")
+        self.target.plant(*row)
 
     def open(self, name: str = "second") -> RecordedBackend:
         """A further handle, closed at the end; `name` is what a report calls it."""
-        return self.adopt(self.target.handle(), name)
+        return self.adopt(self.target.handle(), name, "open")
 
-    def adopt(self, handle: StorageBackend, name: str) -> RecordedBackend:
-        """Record the operations of a handle that the rule has opened, and close it at the end."""
-        self.cleanup.call_last("close", partial(close_quietly, handle))
-        return RecordedBackend(handle, self.recording, name)
+    def adopt(self, handle: StorageBackend, name: str, opened_by: str = "") -> RecordedBackend:
+        """Record the operations of a handle that the rule has opened, and close it at the end.
+
+        `opened_by` is the method of the target that opens another like it, if there is one.
+        """
+        self.cleanup.call_last(partial(self.watchdog.call, "close", close_quietly, handle))
+        return RecordedBackend(handle, self.recording, name, opened_by)

@@ -7,26 +7,32 @@ under way. Only how long a single operation takes is judged, never how long a ru
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.engine.origins import place_of_frames, reaches_backend, whereabouts
+from pmcp_conformance.engine.patience import Limit
+from pmcp_conformance.engine.violation import Inconclusive, Violation
+from pmcp_conformance.stepping import known_caller, stack_of_operation
 from pmcp_storage import StorageBackend
 
 _INTERVAL = 0.2
 """Seconds between two looks at the operations under way."""
 
-_CALLS = 6
-"""How many calls of a thread's stack say where it is."""
+_TARGETS_PATIENCE = 20.0
+"""Seconds that a method of the target may take at least: it may have to make storage first."""
+
+_INTERRUPTION = signal.SIGUSR2
+"""The signal that interrupts the main thread."""
 
 T = TypeVar("T")
 
@@ -34,8 +40,19 @@ T = TypeVar("T")
 class Hang(Violation):
     """An operation has not returned in a time in which even dead storage must have answered.
 
-    Its operations are all that are under way, and where in the code each of them is.
+    Its operations are all that are under way, and where in the code each of them is. It is
+    `outside` where a method of the target hangs without having come to the backend.
     """
+
+    def __init__(
+        self, expected: str, observed: str, operations: list[str], outside: bool = False
+    ) -> None:
+        super().__init__(expected, observed, operations)
+        self.places = operations
+        self.outside = outside
+
+    def __str__(self) -> str:
+        return f"{'; '.join(self.places)}: it hangs, expected {self.expected}"
 
 
 class Abandoned(BaseException):
@@ -47,15 +64,37 @@ class _Underway:
     """An operation that has not returned yet."""
 
     name: str
-    begun: float
+    limit: Limit
     thread: int
+    elsewhere: Callable[[], str] | None
+    """Says where it is, where that is another process."""
+
+    of_target: bool
+
+    def is_outside(self, frames: dict[int, FrameType]) -> bool:
+        """Whether it is a method of the target that has not come to the backend."""
+        if not self.of_target:
+            return False
+        stack = traceback.walk_stack(frames.get(self.thread))
+        return not reaches_backend(frame for frame, _ in stack)
+
+    def place(self, frames: dict[int, FrameType]) -> str:
+        """Where it is."""
+        return f"{self.name} is {self._whereabouts(frames)}"
+
+    def _whereabouts(self, frames: dict[int, FrameType]) -> str:
+        if self.elsewhere:
+            return self.elsewhere()
+        if coroutine := stack_of_operation(self.thread):
+            return place_of_frames(coroutine)
+        return whereabouts(frames.get(self.thread))
 
 
 class Watchdog:
     """The operations of a rule that are under way, in all of its threads.
 
-    An operation hangs if it takes longer than twice `answer_within` seconds and one more, which
-    a healthy storage meets even on a machine under load.
+    An operation hangs if it takes longer than twice `answer_within` seconds and one more, as an
+    idle machine would count them.
     """
 
     def __init__(self, answer_within: float) -> None:
@@ -69,16 +108,38 @@ class Watchdog:
 
     def call(self, name: str, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call an operation that touches the storage; `name` is what a report calls it."""
+        with self.watching(name):
+            return operation(*args, **kwargs)
+
+    @contextmanager
+    def watching(
+        self, name: str, elsewhere: Callable[[], str] | None = None, of_target: bool = False
+    ) -> Iterator[None]:
+        """Watch what is done in here, as an operation of this name.
+
+        `elsewhere` says where it is, if another process carries it out; `of_target` that it is a
+        method of the target. Raises Abandoned if the rule has been left to itself.
+        """
         if self.abandoned:
             raise Abandoned
         with self._counting:
             self.calls += 1
             number = self.calls
-        self._underway[number] = _Underway(name, time.monotonic(), threading.get_ident())
+        most = max(self._patience, _TARGETS_PATIENCE) if of_target else self._patience
+        thread = threading.get_ident()
+        self._underway[number] = _Underway(name, Limit(most), thread, elsewhere, of_target)
         try:
-            return operation(*args, **kwargs)
+            with known_caller():
+                yield
         finally:
             del self._underway[number]
+
+    def settle(self) -> None:
+        """Wait for the operations that a rule left to itself still has under way to end."""
+        self.abandoned = True
+        deadline = time.monotonic() + self._patience
+        while self._underway and time.monotonic() < deadline:
+            time.sleep(_INTERVAL / 10)
 
     def join(self, thread: threading.Thread) -> None:
         """Wait for a thread of the rule."""
@@ -90,12 +151,50 @@ class Watchdog:
     def run(self, task: Callable[[], T]) -> T:
         """Run a task in a thread and return what it returns.
 
-        Raises what it raises, or Hang when an operation does not return; the thread is then left
-        to itself.
+        Raises what it raises, Hang when an operation does not return, and Inconclusive when the
+        machine is too busy to tell; the thread is then left to itself.
         """
         future: Future[T] = Future()
         self._wait_for(start_thread(lambda: _settle(future, task)))
         return future.result(timeout=0)
+
+    def run_here(self, task: Callable[[], T]) -> T:
+        """Run a task in this thread, if that is the main one, and else in a thread of its own.
+
+        Returns and raises as `run` does; an operation that hangs is interrupted by a signal.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return self.run(task)
+        with self._interrupting():
+            return task()
+
+    @contextmanager
+    def _interrupting(self) -> Iterator[None]:
+        """Interrupt the main thread with a Hang when an operation does not return."""
+        hangs = list[Hang | Inconclusive]()
+        over = threading.Event()
+
+        def look() -> None:
+            while not (over.wait(_INTERVAL) or hangs):
+                try:
+                    self._look()
+                except (Hang, Inconclusive) as hang:
+                    self.abandoned = True
+                    hangs.append(hang)
+                    signal.pthread_kill(threading.main_thread().ident or 0, _INTERRUPTION)
+
+        def interrupt(*_: object) -> None:
+            for hang in hangs:
+                raise hang
+
+        former = signal.signal(_INTERRUPTION, interrupt)
+        looking = start_thread(look)
+        try:
+            yield
+        finally:
+            over.set()
+            looking.join()
+            signal.signal(_INTERRUPTION, former)
 
     def _wait_for(self, thread: threading.Thread) -> None:
         try:
@@ -107,12 +206,20 @@ class Watchdog:
             raise
 
     def _look(self) -> None:
-        now = time.monotonic()
         operations = list(self._underway.values())
         for operation in operations:
-            if now - operation.begun > self._patience:
-                expected = f"an answer from {operation.name} within {self._patience:g} s"
-                raise Hang(expected, "none: it hangs", _places(operations))
+            try:
+                if operation.limit.is_certainly_over():
+                    raise self._hang_of(operation, operations)
+            except Inconclusive as inconclusive:
+                places = _places(operations, all_frames())
+                raise Inconclusive(inconclusive.reason, "\n".join(places)) from None
+
+    def _hang_of(self, operation: _Underway, operations: list[_Underway]) -> Hang:
+        expected = f"an answer from {operation.name} within {self._patience:g} s"
+        frames = all_frames()
+        outside = operation.is_outside(frames)
+        return Hang(expected, "none: it hangs", _places(operations, frames), outside)
 
 
 def _settle(future: Future[T], task: Callable[[], T]) -> None:
@@ -122,9 +229,18 @@ def _settle(future: Future[T], task: Callable[[], T]) -> None:
         future.set_exception(error)
 
 
-def _places(operations: list[_Underway]) -> list[str]:
-    frames = all_frames()
-    return [f"{it.name} is {whereabouts(frames.get(it.thread))}" for it in operations]
+def _places(operations: list[_Underway], frames: dict[int, FrameType]) -> list[str]:
+    return [operation.place(frames) for operation in operations]
+
+
+def operation_of(error: Exception) -> str | None:
+    """The name of the watched operation that has raised this error; None if none has."""
+    names = [
+        str(frame.f_locals["name"])
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code is Watchdog.call.__code__
+    ]
+    return names[-1] if names else None
 
 
 def all_frames() -> dict[int, FrameType]:
@@ -137,13 +253,6 @@ def all_frames() -> dict[int, FrameType]:
     finally:
         if collects:
             gc.enable()
-
-
-def whereabouts(frame: FrameType | None) -> str:
-    """Where a thread is, from the outermost of its last few calls to the innermost."""
-    calls = traceback.extract_stack(frame, _CALLS) if frame else []
-    places = [f"{Path(call.filename).name}:{call.lineno}" for call in calls]
-    return f"at {', '.join(places)}" if places else "over"
 
 
 class WatchedBackend:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from pmcp_conformance.generators import corpus
 from pmcp_conformance.generators.reference_model import Key, ReferenceModel, Step
@@ -29,6 +29,9 @@ _UNUSUAL_IDS = [
     corpus.ids.RESERVED,
     corpus.ids.ORDER,
 ]
+
+
+T = TypeVar("T")
 
 
 class SequenceGenerator:
@@ -101,7 +104,7 @@ class SequenceGenerator:
         return self._step("delete", key)
 
 
-def shrunk(steps: list[Step], fails: Callable[[list[Step]], bool], budget: int) -> list[Step]:
+def shrunk(steps: list[T], fails: Callable[[list[T]], bool], budget: int) -> list[T]:
     """The fewest steps that still fail, by delta debugging; at most `budget` calls of `fails`."""
     size = max(1, len(steps) // 2)
     while budget > 0:

@@ -20,6 +20,7 @@ from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.history import Operation, Undecided, check, save, timeline
+from pmcp_conformance.history.operations import STATUSES
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -49,21 +50,24 @@ class History:
     def verify(self, trial: Trial, name: str) -> None:
         """Raise a Violation, with a timeline, unless the history is linearizable.
 
+        One that could not be decided is a shortfall of the trial.
+
         The whole history is saved in the folder for temporary files, under this name.
         """
         verdict = check(self.operations)
         if verdict is None:
             return
         try:
-            file = save_temporarily(self.operations, name)
+            file = str(save_temporarily(self.operations, name))
             rerun = f"python -m pmcp_conformance.history {file}"
         except OSError as error:
-            rerun = f"they could not be saved: {error}"
+            file, rerun = "", f"they could not be saved: {error}"
         if isinstance(verdict, Undecided):
-            raise Violation("a history that can be decided", f"{verdict.reason}; {rerun}")
+            trial.shortfalls.append(f"a history was not decided: {verdict.reason}; {rerun}")
+            return
         lines = timeline(verdict.operations).splitlines()
         observed = f"{verdict.reason} ({len(self.operations)} operations in all: {rerun})"
-        raise Violation("a linearizable history", observed, lines)
+        raise Violation("a linearizable history", observed, lines, history=file)
 
 
 def save_temporarily(operations: Sequence[Operation], name: str) -> Path:
@@ -151,16 +155,13 @@ class Client:
 
 
 def _outcome(kind: str, attempt: Attempt) -> tuple[str, dict[str, Any]]:
-    """How an operation ended, in a history's terms; raises an error that has none."""
+    """How an operation ended, in a history's terms; raises an error that it cannot end with."""
     error, result = attempt.error, attempt.result
-    if isinstance(error, ConcurrentModificationError):
-        return "conflict", {"version": error.actual_version}
-    if isinstance(error, NotFoundError):
-        return "absent", {}
-    if isinstance(error, AlreadyExistsError):
-        return "exists", {}
     if error is not None:
-        raise error
+        status, more = _refusal(error)
+        if status not in STATUSES[kind]:
+            raise error
+        return status, more
     if kind == "delete":
         return ("ok" if result else "absent"), {}
     if kind != "get":
@@ -169,3 +170,11 @@ def _outcome(kind: str, attempt: Attempt) -> tuple[str, dict[str, Any]]:
         return "absent", {}
     assert isinstance(result, VersionedRecord)
     return "ok", {"version": result.version, "rwid": result.record.variables.get("wid", "")}
+
+
+def _refusal(error: Exception) -> tuple[str, dict[str, Any]]:
+    if isinstance(error, ConcurrentModificationError):
+        return "conflict", {"version": error.actual_version}
+    if isinstance(error, NotFoundError):
+        return "absent", {}
+    return ("exists" if isinstance(error, AlreadyExistsError) else "failed"), {}

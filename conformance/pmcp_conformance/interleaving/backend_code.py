@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+from pmcp_conformance.stepping import authors_object
 from pmcp_storage import StorageBackend
 
-_NOT_ITS_OWN = {"abc", "builtins", "pmcp_storage.backend"}
+_NOT_ITS_OWN = {"abc", "builtins", "pmcp_storage.backend", "pmcp_storage.aio.async_backend"}
 """The modules of base classes that every backend has."""
 
 
@@ -17,7 +18,7 @@ def backend_files(backend: StorageBackend) -> tuple[str, ...]:
     Of a class in a package that is the package's folder. Of one in a top-level module it is the
     module's file, and those of the loaded modules beside it, unless it lies among installed ones.
     """
-    modules = {kind.__module__ for kind in type(backend).__mro__} - _NOT_ITS_OWN
+    modules = {kind.__module__ for kind in type(authors_object(backend)).__mro__} - _NOT_ITS_OWN
     prefixes = set[str]()
     for name in modules:
         if file := getattr(sys.modules.get(name), "__file__", None):

@@ -7,19 +7,24 @@ line of the backend's modules, decided by a seeded generator.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.backend_code import backend_files
+from pmcp_conformance.interleaving.tracing import beside, displaced, in_new_threads
+from pmcp_conformance.stepping import AnyCoroutine, stepping_everywhere
 from pmcp_storage import StorageBackend
+
+T = TypeVar("T")
 
 _PROBABILITIES = (0.02, 0.1, 0.3)
 """Of yielding after a line: few yields let one overtake another, many make all overlap."""
@@ -49,20 +54,37 @@ def preempting(trial: Trial, seed: int) -> Iterator[None]:
 def preempting_backend(backend: StorageBackend, seed: int) -> Iterator[None]:
     """Let the calling thread, and those started in here, yield at lines of the backend's code.
 
-    A tracer that is there already, such as a debugger's or a coverage tool's, is left alone, and
-    nothing is preempted then.
+    Raises Inconclusive where that is not possible, or something has put an end to it.
     """
-    if sys.gettrace() is not None or threading.gettrace() is not None:
-        yield
-        return
+    others = sys.gettrace(), threading.gettrace()
     tracer = _tracer(backend_files(backend), seed)
-    threading.settrace(tracer)
-    sys.settrace(tracer)
+    here, hook = beside(others[0], tracer), in_new_threads(others[1], tracer)
+    sys.settrace(here)
+    threading.settrace(hook)
     try:
-        yield
+        with stepping_everywhere(_Dawdling(seed)):
+            yield
+        found = sys.gettrace(), threading.gettrace()
     finally:
-        sys.settrace(None)
-        threading.settrace(None)
+        sys.settrace(others[0])
+        threading.settrace(others[1])
+    if found != (here, hook):
+        raise displaced()
+
+
+class _Dawdling:
+    """Lets other coroutines have their turn before one goes on that has waited."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def resume(self, coroutine: AnyCoroutine, step: Callable[[], T]) -> T:
+        return step()
+
+    def hold(self, coroutine: AnyCoroutine) -> Awaitable[object] | None:
+        if self._random.random() < _PROBABILITIES[-1]:
+            return asyncio.sleep(self._random.choice(_PAUSES))
+        return None
 
 
 def _tracer(files: tuple[str, ...], seed: int) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.engine.attempt import Attempt, Call
+from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.engine.watchdog import Watchdog, start_thread
 
 _NOTICE = 2_000_000
@@ -15,17 +16,26 @@ _NOTICE = 2_000_000
 
 
 def call_simultaneously(watchdog: Watchdog, calls: Sequence[Call]) -> list[Attempt]:
-    """Let all calls begin at the same time, each in a thread of its own; what came of each."""
+    """Let all calls begin at the same time, each in a thread of its own; what came of each.
+
+    Raises Inconclusive if one of them does.
+    """
     barrier = threading.Barrier(len(calls))
     attempts = [Attempt()] * len(calls)
+    inconclusive = list[Inconclusive]()
 
     def run(number: int, call: Call) -> None:
         barrier.wait()
-        attempts[number] = Attempt.of(call)
+        try:
+            attempts[number] = Attempt.of(call)
+        except Inconclusive as why:
+            inconclusive.append(why)
 
     threads = [start_thread(partial(run, number, call)) for number, call in enumerate(calls)]
     for thread in threads:
         watchdog.join(thread)
+    for why in inconclusive:
+        raise why
     return attempts
 
 

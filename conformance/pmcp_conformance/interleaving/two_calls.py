@@ -41,8 +41,7 @@ def cross(
     then the rest of the first.
 
     If the second waits for a lock of the first, the first goes on. `latency` is how many seconds an
-    operation waits for the storage. Under a debugger or a coverage tool the second call follows the
-    first.
+    operation waits for the storage. Raises Inconclusive where yield points cannot be had.
     """
     return _Turns(backend, latency).cross(first, second, at)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pmcp_conformance.stepping import loop_threads
+
 _LOOK = 0.0003
 """Seconds between two looks at whoever has the turn."""
 
@@ -29,7 +31,7 @@ def wait_until_blocked(
     for _ in range(_MOST_LOOKS + blocked_looks):
         if turn_ended(_LOOK):
             return False
-        blocked_looks -= is_blocked(task_id)
+        blocked_looks -= all(map(is_blocked, (task_id, *loop_threads())))
         if not blocked_looks:
             return True
     return False

@@ -2,23 +2,28 @@
 
 They are the lines of the backend's own code; within a line every call or look-up but the first,
 since `rows[key] = rows[key] + 1` is a race too (`instructions`); and in the libraries that a line
-calls, whatever leaves Python: for a file, a socket, a database or a lock.
+calls, whatever leaves Python: for a file, a socket, a database or a lock. Coroutines of an async
+backend have another kind first: wherever they have waited, and others had their turn.
 
-They come from Python's tracing. A tracer or profiler that is there already, such as a debugger's or
-a coverage tool's, is left alone, and there are no yield points then.
+They come from Python's tracing, beside whatever uses that already (`tracing`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
+from functools import partial
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from pmcp_conformance.interleaving.instructions import columns_within_lines
+from pmcp_conformance.interleaving.instructions import columns_within_lines, trace_opcodes
+from pmcp_conformance.interleaving.tracing import call_profiled, call_traced
+from pmcp_conformance.stepping import AnyCoroutine, stepping, waiting_frames
+
+T = TypeVar("T")
 
 _TIMES = 3
 """How often code that is repeated counts as yield points; the fourth time shows nothing new."""
@@ -40,6 +45,7 @@ under way, the innermost first."""
 class YieldPointKind(Enum):
     """The kinds of yield points, in the order in which they are tried."""
 
+    AWAIT = "await"
     LINE = "line"
     WITHIN_LINE = "place within a line"
     OUTWARD_CALL = "call that leaves Python"
@@ -72,37 +78,50 @@ def pause_at(
 ) -> object:
     """Make a call and, when it comes to that yield point, do something before it goes on.
 
-    Returns what the call returns, and raises what it or `on_pause` raises. `on_pause` is not called
-    if the call has fewer yield points. Code that is repeated counts its first three times only.
+    Returns what the call returns, and raises what it or `on_pause` raises, and Inconclusive where
+    yield points cannot be had. `on_pause` is not called if the call has fewer yield points. Code
+    that is repeated counts its first three times only.
     """
-    number_of = _numbering()
+    number_of = numbering()
 
-    def visit(frame: FrameType, where: Callable[[], str]) -> None:
-        if number_of(frame) == point.number:
-            on_pause(Pause(where(), _position(frame, files)))
+    def visit(frame: FrameType, where: Callable[[], str]) -> Action:
+        if number_of(frame) != point.number:
+            return None
+        return partial(on_pause, Pause(where(), _position(frame, files)))
 
     return _TRACING[point.kind](call, files, visit)
 
 
-def trace_lines(
-    files: Files, on_line: Callable[[CodePosition], object], call: Callable[[], object]
+def trace_path(
+    kind: YieldPointKind,
+    files: Files,
+    on_point: Callable[[CodePosition], object],
+    call: Callable[[], object],
 ) -> object:
-    """Make a call and report where it stands at its first line, its second and so on, numbered as
-    `pause_at` does; what the call returns."""
-    number_of = _numbering()
+    """Make a call and report where it stands at its first yield point of the kind, its second and
+    so on, numbered as `pause_at` does; what the call returns."""
+    number_of = numbering()
 
     def visit(frame: FrameType, _: object) -> None:
         if number_of(frame):
-            on_line(_position(frame, files))
+            on_point(_position(frame, files))
 
-    return _trace_lines(call, files, visit)
+    return _TRACING[kind](call, files, visit)
 
 
-Visit = Callable[[FrameType, Callable[[], str]], object]
+Action = Callable[[], object] | None
+"""What is done at a yield point, before the call goes on."""
+
+Visit = Callable[[FrameType, Callable[[], str]], Action]
 """Called at a yield point with its frame and a function that says where it is."""
 
 
-def _numbering() -> Callable[[FrameType], int | None]:
+def _act(action: Action) -> None:
+    if action is not None:
+        action()
+
+
+def numbering() -> Callable[[FrameType], int | None]:
     """A function that numbers the yield points at which it is called; None for one that has come
     too often."""
     passed, times = 0, Counter[tuple[int, int]]()
@@ -122,13 +141,13 @@ def _numbering() -> Callable[[FrameType], int | None]:
 def _trace_lines(call: Callable[[], object], files: Files, visit: Visit) -> object:
     def on_event(frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
-            visit(frame, lambda: _line(frame))
+            _act(visit(frame, lambda: line_of(frame)))
         return on_event
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
         return on_event if frame.f_code.co_filename.startswith(files) else None
 
-    return _call_traced(call, on_call)
+    return call_traced(on_call, call)
 
 
 def _trace_within_lines(call: Callable[[], object], files: Files, visit: Visit) -> object:
@@ -136,18 +155,17 @@ def _trace_within_lines(call: Callable[[], object], files: Files, visit: Visit) 
         columns = columns_within_lines(frame.f_code)
         column = columns.get(frame.f_lasti) if event == "opcode" else None
         if column is not None:
-            visit(frame, lambda: f"{_line(frame)}:{column}")
+            _act(visit(frame, lambda: f"{line_of(frame)}:{column}"))
         return on_event
 
     def on_call(frame: FrameType, event: str, argument: object) -> Any:
         code = frame.f_code
         if not code.co_filename.startswith(files) or not columns_within_lines(code):
             return None
-        frame.f_trace_lines = False
-        frame.f_trace_opcodes = True
+        trace_opcodes(frame, on_event)
         return on_event
 
-    return _call_traced(call, on_call)
+    return call_traced(on_call, call)
 
 
 def _trace_outward_calls(call: Callable[[], object], files: Files, visit: Visit) -> object:
@@ -156,18 +174,35 @@ def _trace_outward_calls(call: Callable[[], object], files: Files, visit: Visit)
             return
         caller = _caller(frame, files)
         if caller is not None and caller is not frame:
-            visit(frame, lambda: f"{_line(caller)}, in {_line(frame)}")
+            _act(visit(frame, lambda: f"{line_of(caller)}, in {line_of(frame)}"))
 
-    if sys.getprofile() is not None:
+    return _call_in_steps(call, partial(call_profiled, on_event))
+
+
+def _trace_awaits(call: Callable[[], object], files: Files, visit: Visit) -> object:
+    with stepping(_AtAwaits(files, visit)):
         return call()
-    sys.setprofile(on_event)
-    try:
-        return call()
-    finally:
-        sys.setprofile(None)
+
+
+class _AtAwaits:
+    """Visits the places where a coroutine has waited, before it goes on."""
+
+    def __init__(self, files: Files, visit: Visit) -> None:
+        self._files = files
+        self._visit = visit
+
+    def resume(self, coroutine: AnyCoroutine, step: Callable[[], T]) -> T:
+        return step()
+
+    def hold(self, coroutine: AnyCoroutine) -> Awaitable[object] | None:
+        frame = own_frame(coroutine, self._files)
+        action = self._visit(frame, lambda: line_of(frame)) if frame else None
+        # In another thread, so that the event loop is free for whatever else is under way.
+        return None if action is None else asyncio.to_thread(action)
 
 
 _TRACING = {
+    YieldPointKind.AWAIT: _trace_awaits,
     YieldPointKind.LINE: _trace_lines,
     YieldPointKind.WITHIN_LINE: _trace_within_lines,
     YieldPointKind.OUTWARD_CALL: _trace_outward_calls,
@@ -176,13 +211,26 @@ _TRACING = {
 
 
 def _call_traced(call: Callable[[], object], trace: Any) -> object:
-    if sys.gettrace() is not None:
-        return call()
-    sys.settrace(trace)
-    try:
-        return call()
-    finally:
-        sys.settrace(None)
+    return _call_in_steps(call, partial(call_traced, trace))
+
+
+class _Under:
+    """Resumes coroutines under a tracer, in whichever thread they run."""
+
+    def __init__(self, traced: Callable[[Callable[[], Any]], Any]) -> None:
+        self._traced = traced
+
+    def resume(self, coroutine: AnyCoroutine, step: Callable[[], T]) -> T:
+        result: T = self._traced(step)
+        return result
+
+    def hold(self, coroutine: AnyCoroutine) -> None:
+        """Nothing happens where it waits."""
+
+
+def _call_in_steps(call: Callable[[], object], traced: Callable[[Any], object]) -> object:
+    with stepping(_Under(traced)):
+        return traced(call)
 
 
 def _leaves_python(function: Any) -> bool:
@@ -206,5 +254,14 @@ def _position(frame: FrameType | None, files: Files) -> CodePosition:
     return tuple(position)
 
 
-def _line(frame: FrameType) -> str:
+def own_frame(coroutine: AnyCoroutine, files: Files) -> FrameType | None:
+    """Where a coroutine that waits does so in the backend's own code; None if nowhere."""
+    frames = [
+        frame for frame in waiting_frames(coroutine) if frame.f_code.co_filename.startswith(files)
+    ]
+    return frames[-1] if frames else None
+
+
+def line_of(frame: FrameType) -> str:
+    """A line for a reader: `store.py:41`."""
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pmcp_conformance.engine.recording import outcome_text
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.network.faulty_connection import stored_record
+from pmcp_conformance.expectations import expect_settled_expiry
+from pmcp_conformance.network.faulty_connection import read_without_fault, stored_record
 from pmcp_conformance.network.injections import Observation
 from pmcp_conformance.network.tested_operations import (
     Probe,
@@ -14,7 +17,10 @@ from pmcp_conformance.network.tested_operations import (
     WriteKind,
     same_error,
 )
-from pmcp_storage import BackendError, StorageError, VersionedRecord
+from pmcp_storage import BackendError, StorageError, TaskRecord, VersionedRecord
+
+_LOOKS = 3
+"""At most at what the storage holds."""
 
 
 def require(observation: Observation, holds: object, expected: str, details: str = "") -> None:
@@ -60,7 +66,7 @@ def _check_read(observation: Observation, read: Read) -> None:
 def _check_write(trial: Trial, observation: Observation, write: Write) -> None:
     """What the write answered is what the storage holds, where nobody else has written."""
     attempt = observation.attempt
-    found = stored_record(trial, write.key)
+    found, listed = _stored_and_listed(trial, write)
     if attempt.error is None:
         holds = _reports_success(write, attempt.result) and found == write.applied
     elif attempt.unknown:
@@ -70,16 +76,49 @@ def _check_write(trial: Trial, observation: Observation, write: Write) -> None:
     expected = f"{_success_text(write)}, raises OutcomeUnknownError having written at most once, "
     expected += "or raises another BackendError having written nothing"
     require(observation, holds, expected, _storage_holds(write, found))
-    listed = trial.backend.unrecorded.list_by_owner(write.key[0])
-    agree = listed == ([] if found is None else [found])
+    if found is not None:
+        _check_expiry(trial, observation, found.record)
     details = f"; get finds {stored_text(write, found)}, the listing has {len(listed)} entries"
+    agree = listed == _listing_of(found)
     require(observation, agree, "leaves get and the listing in agreement", details)
+
+
+def _check_expiry(trial: Trial, observation: Observation, record: TaskRecord) -> None:
+    """What is stored is stored with its expiry, also where its second request never came."""
+    try:
+        expect_settled_expiry(trial, record)
+    except Violation as violation:
+        details = f"; {violation.observed}"
+        require(observation, False, f"leaves {violation.expected}", details)
+
+
+def _stored_and_listed(
+    trial: Trial, write: Write
+) -> tuple[VersionedRecord | None, list[VersionedRecord]]:
+    """What get and the listing find, looked at again where they differ: a request that its client
+    has given up may be carried out between the two."""
+    for _ in range(_LOOKS):
+        found = stored(trial, write.key)
+        listing = partial(trial.backend.unrecorded.list_by_owner, write.key[0])
+        listed = read_without_fault(trial, listing)
+        if listed == _listing_of(found):
+            break
+    return found, listed
+
+
+def _listing_of(found: VersionedRecord | None) -> list[VersionedRecord]:
+    return [] if found is None else [found]
+
+
+def stored(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
+    """What the storage holds. Raises Inconclusive if it cannot be read."""
+    return read_without_fault(trial, partial(stored_record, trial, key))
 
 
 def _check_refused(trial: Trial, observation: Observation, write: Write) -> None:
     """The write whose condition does not hold was refused or failed, and nothing was written."""
     assert write.refusal is not None
-    found = stored_record(trial, write.key)
+    found = stored(trial, write.key)
     holds = refused_or_failed(observation, write.refusal) and found == write.former
     expected = f"raises {type(write.refusal).__name__} or a BackendError, having written nothing"
     require(observation, holds, expected, _storage_holds(write, found))
@@ -100,7 +139,7 @@ def check_recognizes_own_write(trial: Trial, observation: Observation) -> None:
     version = write.former_version + 1
     expected = f"returns {version} or raises OutcomeUnknownError, for it was applied"
     holds = observation.attempt.result == version or observation.attempt.unknown
-    require(observation, holds, expected, _storage_holds(write, stored_record(trial, write.key)))
+    require(observation, holds, expected, _storage_holds(write, stored(trial, write.key)))
 
 
 def check_undoes_nothing(trial: Trial, observation: Observation) -> None:
@@ -109,7 +148,7 @@ def check_undoes_nothing(trial: Trial, observation: Observation) -> None:
     if interference is None or interference.written is None:
         return
     write = observation.injection.write
-    found = stored_record(trial, write.key)
+    found = stored(trial, write.key)
     if interference.applied_before:
         _check_keeps(observation, interference.written, found)
     else:

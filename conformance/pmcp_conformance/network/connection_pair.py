@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from pmcp_conformance.engine.patience import load_factor
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchange, Exchanges
 from pmcp_conformance.network.sockets import close_socket
@@ -16,6 +17,13 @@ SOCKET_TIMEOUT = 30.0
 
 _CHUNK = 65_536
 """Bytes that are read at once."""
+
+_QUIET = 0.005
+"""Seconds, on an idle machine, without a further byte after which a request that is kept back is
+taken to be whole. The rest of one that was not would be answered as another request."""
+
+_REMEMBERED = 256
+"""Bytes of what a server has said last that are kept."""
 
 
 class ConnectionPair:
@@ -36,6 +44,8 @@ class ConnectionPair:
         self.ignores_client = False
         self.ignores_server = False
         self.withheld_answer = b""
+        self.said = b""
+        self.answer_instead = b""
         self.random: Random  # from the first exchange on
         self.take_server_down = take_server_down
         self._client = client
@@ -43,6 +53,7 @@ class ConnectionPair:
         self._loop = loop
         self._exchanges = exchanges
         self._unanswered: Exchange | None = None
+        self._held: bytes | None = None
         for end, handler in ((client, self._client_readable), (server, self._server_readable)):
             end.settimeout(SOCKET_TIMEOUT)
             # Small messages leave at once, or a delayed acknowledgement costs 40 ms.
@@ -59,6 +70,15 @@ class ConnectionPair:
         self._loop.unwatch(self._server)
         self._loop.call_later(seconds, partial(self._resume, answer))
 
+    def hold_request(self, request: bytes, then: Callable[[bytes], None]) -> None:
+        self._held = request
+        quiet = _QUIET * load_factor()
+        self._loop.call_later(quiet, partial(self._go_on, len(request), then))
+
+    def answer(self, data: bytes) -> None:
+        self._unanswered = None
+        self.send_to_client(data)
+
     def close(self, *, reset: bool = False) -> None:
         if self.is_open:
             self.is_open = False
@@ -68,11 +88,16 @@ class ConnectionPair:
 
     def _client_readable(self) -> None:
         data = self._receive(self._client)
+        if not data and self._unanswered is not None:
+            self._exchanges.note_departure(self._unanswered)
+            self._unanswered = None
         if not data or self.ignores_client:
             return
         self.send_to_client(self.withheld_answer)
         self.withheld_answer = b""
-        if self._unanswered is None:
+        if self._held is not None:
+            self._held += data
+        elif self._unanswered is None:
             self._begin_exchange(data)
         else:
             self._pass_request(data)
@@ -96,14 +121,28 @@ class ConnectionPair:
         data = self._receive(self._server)
         if not data:
             return
+        self.said = (self.said + data)[-_REMEMBERED:]
         exchange, self._unanswered = self._unanswered, None
+        if exchange is not None:
+            self._exchanges.note_answer(exchange)
         if exchange is not None and exchange.fault is not None and exchange.fault.on_answer:
             self._exchanges.note_injection(exchange)
             exchange.fault.on_answer(self, data)
+        elif self.answer_instead:
+            self.send_to_client(self.answer_instead)
+            self.answer_instead = b""
         elif self.withheld_answer:
             self.withheld_answer += data
         elif not self.ignores_server:
             self.send_to_client(data)
+
+    def _go_on(self, length: int, then: Callable[[bytes], None]) -> None:
+        """Go on with the request that is kept back, unless more of it has come meanwhile."""
+        held, self._held = self._held or b"", None
+        if len(held) > length:
+            self.hold_request(held, then)
+        elif self.is_open:
+            then(held)
 
     def _resume(self, answer: bytes) -> None:
         if self.is_open:

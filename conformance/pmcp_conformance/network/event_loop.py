@@ -67,6 +67,10 @@ class EventLoop:
         """Call the handler whenever there is something to read or to accept."""
         self._selector.register(watched, selectors.EVENT_READ, handler)
 
+    def watch_writable(self, watched: socket.socket, handler: Callable[[], object]) -> None:
+        """Call the handler as soon as there is room to write, or a connection is made or fails."""
+        self._selector.register(watched, selectors.EVENT_WRITE, handler)
+
     def unwatch(self, watched: socket.socket) -> None:
         """Call no handler any more for this socket, if one is called at all."""
         with suppress(KeyError):

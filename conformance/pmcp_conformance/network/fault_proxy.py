@@ -11,12 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Self
 
-from pmcp_conformance.network.connection_pair import SOCKET_TIMEOUT, ConnectionPair
+from pmcp_conformance.network.connection_pair import ConnectionPair
+from pmcp_conformance.network.dialling import Dialling
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchanges
 from pmcp_conformance.network.gathering import Gathering, OverlappingRequests
 from pmcp_conformance.network.schedules import Schedule, no_faults
-from pmcp_conformance.network.sockets import bound_socket, close_socket
+from pmcp_conformance.network.sockets import bound_socket
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128
@@ -32,13 +33,13 @@ class FaultProxy:
 
     def __init__(self, server: tuple[str, int], seed: int = 0) -> None:
         self.exchanges = Exchanges(seed)
-        self._server = server
         self._pairs: list[ConnectionPair] = []
         # Bound and never listening: it keeps the port ours while connections are refused.
         self._placeholder = bound_socket((_HOST, 0))
         self.address: tuple[str, int] = self._placeholder.getsockname()
         self._listener: socket.socket | None = None
         self._loop = EventLoop("fault proxy")
+        self._dialling = Dialling(server, self._loop, self._pair_up)
         self._listen()
         self._loop.start()
 
@@ -77,6 +78,21 @@ class FaultProxy:
         gathering = self.exchanges.gathering
         return gathering is None or gathering.complete
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return sum(pair.is_open for pair in self._pairs)
+
+    def synchronize(self) -> None:
+        """Return when what clients have sent or closed before has been noted in `exchanges`."""
+        self._loop.call(lambda: None)
+
+    def was_prompt(self) -> bool:
+        """Whether the server took each connection, and answered each request, so soon that the
+        client was still waiting."""
+        self.synchronize()
+        return self._dialling.was_prompt and self.exchanges.were_prompt
+
     def refuse(self) -> None:
         """Reset all connections and refuse new ones."""
         self._loop.call(self._refuse)
@@ -106,6 +122,7 @@ class FaultProxy:
             self._loop.unwatch(self._listener)
             self._listener.close()
             self._listener = None
+        self._dialling.abandon()
         for pair in self._pairs:
             pair.close(reset=True)
         self._pairs.clear()
@@ -129,10 +146,8 @@ class FaultProxy:
             client, _ = self._listener.accept()
         except OSError:
             return  # the client has left again
-        try:
-            server = socket.create_connection(self._server, timeout=SOCKET_TIMEOUT)
-        except OSError:
-            close_socket(client, reset=True)
-            return
+        self._dialling.begin(client)
+
+    def _pair_up(self, client: socket.socket, server: socket.socket) -> None:
         pair = ConnectionPair(client, server, self._loop, self.exchanges, self._refuse)
         self._pairs = [*(pair for pair in self._pairs if pair.is_open), pair]

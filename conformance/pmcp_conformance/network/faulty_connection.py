@@ -15,13 +15,15 @@ from functools import partial
 from typing import Self, TypeVar
 
 from pmcp_conformance.engine.attempt import Attempt
+from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.engine.recording import RecordedBackend, Recording
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.engine.watchdog import close_quietly, start_thread
 from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.schedules import no_faults
 from pmcp_conformance.network.tested_operations import HandleCall, ReadOrWrite
-from pmcp_storage import BackendError, NotFoundError, VersionedRecord
+from pmcp_storage import BackendError, CorruptRecordError, NotFoundError, VersionedRecord
 
 _CONCURRENT_CALLS = 24
 """Each call holds some ten files, and some systems allow 256."""
@@ -32,6 +34,8 @@ _GRACE = 5.0
 _PAUSE = 0.02
 """Seconds between two looks whether a handle works again."""
 
+_LOOK = 0.1
+"""Seconds between two looks at a limit."""
 
 T = TypeVar("T")
 
@@ -47,6 +51,7 @@ class FaultyConnection:
         self.recording = Recording(trial.watchdog, owners=trial.recording.owners)
         self.proxy = FaultProxy(trial.target.address(), trial.seed)
         self._target = trial.target
+        self._shortfalls = trial.shortfalls
         self._handle: RecordedBackend | None = None
         self._threads: list[threading.Thread] = []
 
@@ -77,54 +82,80 @@ class FaultyConnection:
     ) -> Attempt:
         """What an operation comes to within the time that the target declares.
 
-        `meanwhile` is called while it runs. An error of opening the handle is the operation's.
+        `meanwhile` is called while it runs. An error of opening the handle is the operation's. An
+        answer that comes later, and might have come in time on an idle machine, is a shortfall.
         """
         attempt: Future[Attempt] = Future()
         thread = start_thread(partial(self._run, operation, attempt))
         self._threads.append(thread)
         meanwhile()
-        thread.join(self._target.answer_within)
-        if attempt.done():
+        limit = Limit(self._target.answer_within)
+        if limit.wait(partial(_has_ended, thread)):
+            if limit.is_exceeded:
+                self._shortfalls.append(
+                    f"an answer took longer than answer_within, {limit.seconds:g} s, while this "
+                    "machine had much else to do: run it again when it has less"
+                )
             return attempt.result()
-        within = f"no answer within {self._target.answer_within:g} s"
+        within = f"no answer within {limit.seconds:g} s"
         self.note(within)
         return Attempt(error=NoAnswer(within))
 
-    def prepare(self, operation: ReadOrWrite) -> None:
-        """Do what the handle is to have done before the operation; exchanges count from then on."""
-        if operation.before is not None:
-            self.call(operation.before)
-            self.proxy.inject(no_faults)
+    def prepare(self, operation: ReadOrWrite) -> bool:
+        """Do what the handle is to have done before the operation; exchanges count from then on.
+
+        Returns whether that has worked.
+        """
+        if operation.before is None:
+            return True
+        attempt = self.call(operation.before)
+        self.proxy.inject(no_faults)
+        return not attempt.failed and not attempt.unknown
 
     def mend(self) -> None:
         """Let everything pass again, and wait for the calls that are still under way."""
         self.note("the storage is back")
         self.proxy.mend()
-        deadline = time.monotonic() + self._target.answer_within
+        limit = Limit(self._target.answer_within)
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and not limit.is_over:
+                thread.join(_LOOK)
 
     def call_until_answered(self, operation: HandleCall) -> Attempt:
         """What an operation comes to as soon as it is answered; some handles need a moment.
 
         A BackendError, if it is not within the time that the target declares.
         """
-        deadline = time.monotonic() + self._target.answer_within
+        limit = Limit(self._target.answer_within)
         while True:
             attempt = self.call(operation)
-            late = time.monotonic() > deadline
-            if late or not isinstance(attempt.error, BackendError):
+            if limit.is_over or not isinstance(attempt.error, BackendError):
                 return attempt
             time.sleep(_PAUSE)
 
     def _run(self, operation: HandleCall, attempt: Future[Attempt]) -> None:
-        attempt.set_result(Attempt.of(lambda: operation(self.handle())))
+        try:
+            attempt.set_result(Attempt.of(lambda: operation(self.handle())))
+        except BaseException as why:  # it is inconclusive, or the rule has been abandoned
+            attempt.set_exception(why)
+
+
+def _has_ended(thread: threading.Thread, within: float) -> bool:
+    thread.join(within)
+    return not thread.is_alive()
 
 
 def run_concurrently(jobs: Iterable[Callable[[], T]], width: int = _CONCURRENT_CALLS) -> list[T]:
-    """Run the jobs in threads, `width` at the same time; their results in the jobs' order."""
+    """Run the jobs in threads, `width` at the same time; their results in the jobs' order.
+
+    Raises what the first of them has raised, and Inconclusive only if nothing else was raised.
+    """
     with ThreadPoolExecutor(width) as pool:
-        return [future.result() for future in [pool.submit(job) for job in jobs]]
+        futures = [pool.submit(job) for job in jobs]
+    errors = [error for error in map(Future.exception, futures) if error is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, Inconclusive)):
+        raise error
+    return [future.result() for future in futures]
 
 
 def stored_record(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
@@ -133,3 +164,21 @@ def stored_record(trial: Trial, key: tuple[str, str]) -> VersionedRecord | None:
         return trial.backend.unrecorded.get(*key)
     except NotFoundError:
         return None
+
+
+def read_without_fault(trial: Trial, read: Callable[[], T]) -> T:
+    """What a read by a handle returns that no fault touches; it is repeated while it fails.
+
+    Raises Inconclusive if it goes on to fail.
+    """
+    limit = Limit(trial.target.answer_within)
+    while True:
+        try:
+            return read()
+        except CorruptRecordError:
+            raise
+        except BackendError as error:
+            if limit.is_over:
+                why = f"the storage cannot be read, though no fault is injected: {error}"
+                raise Inconclusive(why) from error
+            time.sleep(_PAUSE)

@@ -22,7 +22,11 @@ class Interference:
 
 
 Interfere = Callable[[Trial, Write, RecordedBackend], Interference | None]
-"""Does something by another client's handle; None if there was nothing to do."""
+"""Does something by another client's handle; None if there was nothing to do.
+
+Raises what that client raises, as where the write under the fault keeps a lock: nothing has come in
+between then.
+"""
 
 
 def write_other_record(trial: Trial, write: Write, other_client: RecordedBackend) -> Interference:

@@ -19,6 +19,8 @@ def at_exchange(fault: Fault, number: int) -> Schedule:
     return lambda exchange: fault if exchange == number else None
 
 
-def always(fault: Fault, since: int = 1) -> Schedule:
-    """A persistent fault: it is injected into this exchange and all later ones."""
-    return lambda exchange: fault if exchange >= since else None
+def always(fault: Fault, since: int = 1, exchanges: int | None = None) -> Schedule:
+    """A persistent fault: it is injected into this exchange and all later ones, or into this many
+    of them if given."""
+    end = None if exchanges is None else since + exchanges
+    return lambda exchange: fault if since <= exchange and (not end or exchange < end) else None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import send_handle
 from typing import Any
 
+from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.interleaving.waiting import wait_until_blocked
 from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.messages import (
     CallRequest,
+    ForkRequest,
     MethodCall,
     PauseRequest,
     PlanRequest,
@@ -28,15 +32,21 @@ _LAST_MESSAGES_WITHIN = 5.0
 class Child:
     """A process with a handle of its own on the target's storage, which it opens at its first call.
 
-    Every wait for an answer is under the watchdog: a child that hangs ends the rule as a failure.
+    Every wait for an answer is under the watchdog: a child that hangs ends the rule as a failure,
+    which shows where the child is, by `place_of` its process id. One that dies by itself leaves the
+    rule inconclusive.
     """
 
-    def __init__(self, connection: Connection, watchdog: Watchdog) -> None:
+    def __init__(
+        self, connection: Connection, watchdog: Watchdog, place_of: Callable[[int], str]
+    ) -> None:
+        self.pid = 0
+        self._place_of = place_of
         self._connection = connection
         self._watchdog = watchdog
         self._requested = "the start"
         self._ended = False
-        self.pid: int = self._receive()
+        self.pid = self._receive()
 
     def call(self, method: str, *args: Any) -> Any:
         """Let the child call a method of its handle; returns or raises what that does."""
@@ -66,7 +76,7 @@ class Child:
 
     def resume(self) -> None:
         """Let the child go on after a pause."""
-        self._connection.send(Resume())
+        self._send(Resume())
 
     def kill_at(self, point: YieldPoint, method: str, *args: Any) -> str:
         """Let the child call a method, and kill itself with SIGKILL at that yield point.
@@ -86,6 +96,16 @@ class Child:
     def wait_until_blocked(self) -> None:
         """Wait until a call that was sent has ended, or waits for another process."""
         wait_until_blocked(self.pid, self._connection.poll)
+
+    def fork(self) -> Child:
+        """Let the child open its handle, if it has not, and fork: the fork, which has the same."""
+        ours, theirs = socket.socketpair()
+        self._requested = "fork"
+        self._connection.send(ForkRequest())
+        with theirs:
+            send_handle(self._connection, theirs.fileno(), self.pid)
+            self.answer()
+        return Child(Connection(ours.detach()), self._watchdog, self._place_of)
 
     def start_plan(self, plan: Sequence[MethodCall]) -> None:
         """Let the child make these calls, and report each of them in `messages`, until killed."""
@@ -121,7 +141,27 @@ class Child:
 
     def _request(self, request: object, calls: Sequence[MethodCall]) -> None:
         self._requested = calls[-1].method
-        self._connection.send(request)
+        self._send(request)
+
+    def _send(self, message: object) -> None:
+        with self._expecting_life():
+            self._connection.send(message)
 
     def _receive(self) -> Any:
-        return self._watchdog.call(f"{self._requested} in a child process", self._connection.recv)
+        name = f"{self._requested} in a child process"
+        with self._expecting_life(), self._watchdog.watching(name, self._place):
+            return self._connection.recv()
+
+    def _place(self) -> str:
+        return self._place_of(self.pid) if self.pid else "about to start"
+
+    @contextmanager
+    def _expecting_life(self) -> Iterator[None]:
+        """Raise Inconclusive if the child turns out to be dead."""
+        try:
+            yield
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            raise Inconclusive(
+                f"a child process died during {self._requested}, though nobody killed it: look "
+                "whether memory was short, or what in the backend ends the process"
+            ) from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import pickle
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from typing import Any
 
 from pmcp_conformance.engine.attempt import Attempt
@@ -16,6 +20,7 @@ from pmcp_conformance.interleaving.yield_points import Pause, pause_at
 from pmcp_conformance.processes.increments import increment
 from pmcp_conformance.processes.messages import (
     CallRequest,
+    ForkRequest,
     MethodCall,
     OpeningFailed,
     Paused,
@@ -26,6 +31,9 @@ from pmcp_conformance.processes.messages import (
 )
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend
+
+WHERE = signal.SIGUSR1
+"""The signal on which a child writes to standard error where in its code it is."""
 
 
 class ChildLoop:
@@ -46,7 +54,7 @@ class ChildLoop:
     def run(self) -> None:
         """Send the process's id, then answer requests; never returns."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        sys.stdin.close()
+        faulthandler.register(WHERE, chain=False)
         try:
             self._connection.send(os.getpid())
             while True:
@@ -57,10 +65,12 @@ class ChildLoop:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
 
-    def _answer(self, request: CallRequest | PauseRequest | PlanRequest) -> None:
+    def _answer(self, request: CallRequest | ForkRequest | PauseRequest | PlanRequest) -> None:
         match request:
+            case ForkRequest():
+                self._reply(Attempt.of(self._fork))
             case CallRequest():
-                self._connection.send(Attempt.of(partial(self._call_all_at, request)))
+                self._reply(Attempt.of(partial(self._call_all_at, request)))
             case PauseRequest():
                 self._pause(request)
             case PlanRequest():
@@ -71,6 +81,24 @@ class ChildLoop:
             self._opened()  # beforehand, so that the call itself is what happens at the instant
         spin_until(request.not_before)
         return self._call_all(request.calls)
+
+    def _fork(self) -> None:
+        descriptor = recv_handle(self._connection)
+        self._opened()
+        with warnings.catch_warnings():
+            # Python warns of threads, which is what a handle may have.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            forked = os.fork() == 0
+        if forked:
+            self._connection.close()
+            self._connection = Connection(descriptor)
+            self.run()
+        os.close(descriptor)
+
+    def _reply(self, attempt: Attempt) -> None:
+        if attempt.error is not None:
+            attempt = Attempt(error=_portable(attempt.error))
+        self._connection.send(attempt)
 
     def _pause(self, request: PauseRequest) -> None:
         paused = False
@@ -87,12 +115,12 @@ class ChildLoop:
         attempt = Attempt.of(partial(pause_at, request.at, self._files, on_pause, call))
         if not paused:
             self._connection.send(Paused(""))
-        self._connection.send(attempt)
+        self._reply(attempt)
 
     def _carry_out(self, plan: Sequence[MethodCall]) -> None:
         opening = Attempt.of(self._opened)
         if opening.error is not None:
-            self._connection.send(OpeningFailed(opening.error))
+            self._connection.send(OpeningFailed(_portable(opening.error)))
             return
         for step, call in enumerate(plan):
             self._connection.send(StepBegun(step))
@@ -114,3 +142,12 @@ class ChildLoop:
         if self._handle is None:
             self._handle = self._target.handle()
         return self._handle
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that tells of it where it does not survive the way to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

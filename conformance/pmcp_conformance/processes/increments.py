@@ -43,9 +43,9 @@ def _increment_alone(handle: StorageBackend, record: TaskRecord, times: int) -> 
     for _ in range(times * _ATTEMPTS):
         if acknowledged + unknown == times:
             break
-        found = handle.get(record.owner_id, record.task_id)
-        counter = {"counter": found.record.variables["counter"] + 1}
         try:
+            found = handle.get(record.owner_id, record.task_id)
+            counter = {"counter": found.record.variables["counter"] + 1}
             handle.put_if_version(record.model_copy(update={"variables": counter}), found.version)
             acknowledged += 1
         except OutcomeUnknownError:

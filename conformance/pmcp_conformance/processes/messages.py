@@ -64,6 +64,12 @@ class PlanRequest:
 
 
 @dataclass(frozen=True)
+class ForkRequest:
+    """Fork, and let the fork, which has the same handle, take the connection that follows; the
+    answer is an Attempt."""
+
+
+@dataclass(frozen=True)
 class OpeningFailed:
     """The handle for a plan could not be opened."""
 

@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-import importlib.util
+import pickle
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Any
 
 from pmcp_conformance.interleaving.backend_code import backend_files
+from pmcp_conformance.stepping import authors_object
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a module is: its file, if it has one, and where modules within it are looked for."""
+
+    file: str | None
+    submodules: list[str] | None
+
+    @classmethod
+    def of(cls, module: ModuleType) -> Location:
+        path = getattr(module, "__path__", None)
+        return cls(getattr(module, "__file__", None), None if path is None else list(path))
+
+    def spec(self, name: str) -> ModuleSpec | None:
+        """How the module is loaded from there under that name."""
+        if self.file is not None:
+            return spec_from_file_location(
+                name, self.file, submodule_search_locations=self.submodules
+            )
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = self.submodules
+        return spec
+
+
+class KnownModules:
+    """Finds modules where they were in another process, whatever the path says."""
+
+    def __init__(self, locations: dict[str, Location]) -> None:
+        self._locations = locations
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What Python asks of a finder."""
+        location = self._locations.get(name)
+        return None if location is None else location.spec(name)
 
 
 @dataclass(frozen=True)
@@ -20,17 +61,15 @@ class TargetOrigin:
     """Where a target comes from, so that another process can load it: it must survive pickle."""
 
     module: str
-    file: str
-    """The module's, for a module such as a conftest that cannot be imported by its name."""
 
     qualname: str
     """The target's class, within the module."""
 
-    state: Any
-    """The target's attributes, as pickle would take them."""
+    state: bytes
+    """The target's attributes, pickled by themselves: their classes may be the module's."""
 
-    search_path: list[str]
-    """This process's `sys.path`."""
+    locations: dict[str, Location]
+    """Where the module and the packages around it are: a conftest need not be on the path."""
 
     backend_module: str
     """The module of the handle's class; importing it once saves every child the time."""
@@ -42,7 +81,7 @@ class TargetOrigin:
     def of(cls, target: BackendTarget, handle: StorageBackend) -> TargetOrigin:
         """The origin of a target whose handles are like this one.
 
-        Raises ValueError for a target that no other process could make.
+        Raises ValueError for a target that no other process could make, and what pickle raises.
         """
         kind = type(target)
         file = getattr(sys.modules[kind.__module__], "__file__", None)
@@ -53,38 +92,32 @@ class TargetOrigin:
             )
         return cls(
             kind.__module__,
-            file,
             kind.__qualname__,
-            target.__getstate__(),
-            list(sys.path),
-            type(handle).__module__,
+            pickle.dumps(target.__getstate__()),
+            _locations(kind.__module__),
+            type(authors_object(handle)).__module__,
             backend_files(handle),
         )
 
     def load(self) -> BackendTarget:
-        """The target, made anew in this process, whose `sys.path` is replaced.
+        """The target, made anew in this process.
 
         Raises what importing the target's module raises.
         """
-        sys.path[:] = self.search_path
+        sys.meta_path.insert(0, KnownModules(self.locations))
         with suppress(ImportError):
             import_module(self.backend_module)
-        kind: Any = self._loaded_module()
+        kind: Any = import_module(self.module)
         for name in self.qualname.split("."):
             kind = getattr(kind, name)
         target: BackendTarget = kind.__new__(kind)
-        vars(target).update(self.state or {})
+        vars(target).update(pickle.loads(self.state) or {})
         return target
 
-    def _loaded_module(self) -> ModuleType:
-        with suppress(ImportError):
-            module = import_module(self.module)
-            if getattr(module, "__file__", None) == self.file:
-                return module
-        spec = importlib.util.spec_from_file_location(self.module, self.file)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"cannot load {self.file}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[self.module] = module
-        spec.loader.exec_module(module)
-        return module
+
+def _locations(module: str) -> dict[str, Location]:
+    """Where a loaded module is, and each package around it."""
+    parts = module.split(".")
+    names = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    loaded = {name: sys.modules[name] for name in names if name in sys.modules}
+    return {name: Location.of(found) for name, found in loaded.items()}

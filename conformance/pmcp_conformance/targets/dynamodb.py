@@ -3,17 +3,60 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import threading
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from pmcp_conformance.target import BackendTarget
+from pmcp_conformance.target import BackendTarget, Refusal
 from pmcp_storage import BackendError, StorageBackend
+
+if TYPE_CHECKING:
+    from pmcp_storage.backends.dynamodb.table import Table
+
+_REFUSALS = {
+    "the table is throttled": "ProvisionedThroughputExceededException",
+    "access is denied": "AccessDeniedException",
+    "the credentials have expired": "ExpiredTokenException",
+    "the table is missing": "ResourceNotFoundException",
+    "another's transaction is under way": "TransactionConflictException",
+}
+"""Each with its code (Amazon DynamoDB Developer Guide, "Error handling with DynamoDB")."""
+
+_UNPROCESSED = {"BatchGetItem": "UnprocessedKeys", "BatchWriteItem": "UnprocessedItems"}
+"""How a batch is refused that is throttled: it comes back."""
+
+
+def _refuse(code: str, request: bytes) -> bytes:
+    head, _, body = request.partition(b"\r\n\r\n")
+    action = head.lower().partition(b"x-amz-target: dynamodb_20120810.")[2].partition(b"\r")[0]
+    for batch, field in _UNPROCESSED.items():
+        if "Throughput" in code and action == batch.lower().encode():
+            items = json.loads(body)["RequestItems"]
+            return _http(200, {"Responses": {}, field: items})
+    if action == b"transactwriteitems":
+        reasons = [{"Code": code.removesuffix("Exception")}] * len(
+            json.loads(body)["TransactItems"]
+        )
+        cancelled = {"CancellationReasons": reasons}
+        return _http(400, _error("TransactionCanceledException") | cancelled)
+    return _http(400, _error(code))
+
+
+def _error(code: str) -> dict[str, Any]:
+    return {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "refused"}
+
+
+def _http(status: int, answer: dict[str, Any]) -> bytes:
+    body = json.dumps(answer).encode()
+    head = f"HTTP/1.1 {status} OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class DynamoDbTarget(BackendTarget):
@@ -62,26 +105,29 @@ class DynamoDbTarget(BackendTarget):
         )
 
     def prepare(self) -> None:
-        from pmcp_storage.backends.dynamodb.definition import table_definition
+        from pmcp_storage.backends.dynamodb.provisioning import switch_on_expiry
 
         if not self._table:
             self._table, self._made = f"pmcp_conformance_{uuid4().hex}", True
-            self._client.create_table(**table_definition(self._table))
-            self._client.get_waiter("table_exists").wait(TableName=self._table)
-            self._client.update_time_to_live(
-                TableName=self._table,
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"},
-            )
+            switch_on_expiry(self._make(self._table))
 
     def dispose(self) -> None:
         if self._made:
             self._client.delete_table(TableName=self._table)
 
     def open(self) -> StorageBackend:
-        return self._open(self._table)
+        return self.backend(self._client, self._table)
+
+    def open_fresh(self, token: str) -> StorageBackend:
+        self._make(self._fresh(token))
+        return self.backend(self._client, self._fresh(token))
+
+    def dispose_fresh(self, token: str) -> None:
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._client.delete_table(TableName=self._fresh(token))
 
     def open_misconfigured(self) -> StorageBackend:
-        return self._open(f"{self._table}_missing")
+        return self.backend(self._client, f"{self._table}_missing")
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         answer = self._client.get_item(
@@ -95,6 +141,9 @@ class DynamoDbTarget(BackendTarget):
         self._client.put_item(TableName=self._table, Item={**item_key(owner_id, task_id), **values})
 
     def offers(self, back_door: str) -> bool:
+        if back_door == "open_fresh":
+            # Elsewhere somebody would pay for tables, and wait for them.
+            return self.unavailable() is None and is_loopback(self._client.meta.endpoint_url)
         if back_door in ("address", "open_at"):
             return self.unavailable() is None and self._is_plain_loopback()
         return super().offers(back_door)
@@ -111,8 +160,6 @@ class DynamoDbTarget(BackendTarget):
     def open_at(self, host: str, port: int) -> StorageBackend:
         from botocore.config import Config
 
-        from pmcp_storage import DynamoDbBackend
-
         # A client of its own for each handle: a client's retries are limited over its life.
         with _session_lock:
             client = self._session.client(
@@ -121,12 +168,32 @@ class DynamoDbTarget(BackendTarget):
                 region_name=self._client.meta.region_name,
                 config=Config(**self.connection),
             )
-        return DynamoDbBackend(client, self._table, close_client=True)
+        return self.backend(client, self._table, close_client=True)
 
-    def _open(self, table: str) -> StorageBackend:
+    def refusals(self) -> Sequence[Refusal]:
+        return [Refusal(why, partial(_refuse, code)) for why, code in _REFUSALS.items()]
+
+    def _fresh(self, token: str) -> str:
+        return f"pmcp_fresh_{token}"
+
+    def _make(self, name: str) -> Table:
+        """The table of this name, made if it is missing.
+
+        Not by one request of boto3's, which it may repeat: that meets its own first attempt.
+        """
+        from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
+        from pmcp_storage.backends.dynamodb.provisioning import create_table
+        from pmcp_storage.backends.dynamodb.table import Table
+
+        table = Table(ClientInUse(self._client), name)
+        create_table(table)
+        return table
+
+    def backend(self, client: Any, table: str, *, close_client: bool = False) -> StorageBackend:
+        """The backend under test, over a client of boto3's."""
         from pmcp_storage import DynamoDbBackend
 
-        return DynamoDbBackend(self._client, table)
+        return DynamoDbBackend(client, table, close_client=close_client)
 
     @cached_property
     def _client(self) -> Any:

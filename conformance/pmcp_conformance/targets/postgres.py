@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
+import shlex
+import struct
+import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pmcp_conformance.target import BackendTarget
+from pmcp_conformance.target import BackendTarget, Refusal
 
 if TYPE_CHECKING:
     from pmcp_storage import AsyncPostgresBackend, PostgresBackend
@@ -21,6 +25,48 @@ _ROW = "WHERE owner_id = %s AND task_id = %s"
 
 _NOWHERE = "pmcp_conformance_nowhere"
 """A schema that nobody makes."""
+
+
+_REASONS = {
+    "a serialization failure": "40001",
+    "a deadlock": "40P01",
+    "too many connections": "53300",
+    "it is out of memory": "53200",
+    "its disk is full": "53100",
+    "it takes no writes": "25006",
+    "the statement was cancelled": "57014",
+}
+"""Each with its SQLSTATE (PostgreSQL, appendix "PostgreSQL Error Codes")."""
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack(">i", len(content) + 4) + content
+
+
+_READY = _message(b"Z", b"I")
+_IN_TRANSACTION = (_message(b"Z", b"T"), _message(b"Z", b"E"))
+_ROLLBACK = _message(b"Q", b"ROLLBACK\0")
+
+
+def _refuse(reason: str, sqlstate: str, request: bytes) -> bytes:
+    # Only what opens a connection begins with its length.
+    opening = request.startswith(b"\0")
+    severity = "FATAL" if opening else "ERROR"
+    fields = {"S": severity, "V": severity, "C": sqlstate, "M": reason}
+    text = "".join(f"{name}{value}\0" for name, value in fields.items()) + "\0"
+    return _message(b"E", text.encode()) + (b"" if opening else _READY)
+
+
+def _rollback(said: bytes) -> bytes:
+    """What ends the transaction that the statement belongs to, as an error does."""
+    return _ROLLBACK if said.endswith(_IN_TRANSACTION) else b""
+
+
+REFUSALS = [
+    Refusal(reason, partial(_refuse, reason, sqlstate), _rollback)
+    for reason, sqlstate in _REASONS.items()
+]
+"""How any PostgreSQL refuses requests."""
 
 
 class PostgresTarget(BackendTarget):
@@ -108,7 +154,12 @@ class PostgresTarget(BackendTarget):
                 (owner_id, task_id, version, data),
             )
 
+    def crash(self) -> None:
+        subprocess.run(shlex.split(os.environ["PMCP_POSTGRES_CRASH"]), check=True)
+
     def offers(self, back_door: str) -> bool:
+        if back_door == "crash":
+            return "PMCP_POSTGRES_CRASH" in os.environ
         if back_door == "open_fresh":
             return self._is_local()  # elsewhere the run makes nothing
         if back_door in ("address", "open_at"):
@@ -126,6 +177,9 @@ class PostgresTarget(BackendTarget):
         way: dict[str, Any] = {"host": host, "hostaddr": host, "port": port, "connect_timeout": 2}
         plain = make_conninfo(self._url, sslmode="disable", gssencmode="disable", **way)
         return self._open(plain, self._schema, timeout=1.0)
+
+    def refusals(self) -> Sequence[Refusal]:
+        return REFUSALS
 
     def _open(self, url: str, schema: str, **settings: Any) -> Handle:
         from pmcp_storage import PostgresBackend

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import SqliteBackend, StorageBackend
+from pmcp_storage import StorageBackend
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _ROW = "tasks WHERE owner_id = ? AND task_id = ?"
 
@@ -36,17 +39,17 @@ class SqliteTarget(BackendTarget):
         shutil.rmtree(self._folder)
 
     def open(self) -> StorageBackend:
-        return SqliteBackend(self._path("tasks"))
+        return _backend(self._path("tasks"))
 
     def open_fresh(self, token: str) -> StorageBackend:
-        return SqliteBackend(self._path(token))
+        return _backend(self._path(token))
 
     def dispose_fresh(self, token: str) -> None:
         for file in Path(self._folder).glob(f"{token}.db*"):
             file.unlink()
 
     def open_misconfigured(self) -> StorageBackend:
-        return SqliteBackend(Path(self._folder) / "missing" / "tasks.db")
+        return _backend(Path(self._folder) / "missing" / "tasks.db")
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         with self._connection() as db:
@@ -67,5 +70,13 @@ class SqliteTarget(BackendTarget):
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
         with closing(sqlite3.connect(self._path("tasks"))) as db, db:
             yield db
+
+
+def _backend(path: Path) -> StorageBackend:
+    from pmcp_storage import SqliteBackend
+
+    return SqliteBackend(path)

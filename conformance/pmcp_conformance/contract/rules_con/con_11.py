@@ -9,23 +9,48 @@ from functools import partial
 from random import Random
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.engine.attempt import Call, raise_unexpected
-from pmcp_conformance.engine.handles import contenders
+from pmcp_conformance.contract.support import ManyRecords, with_task
+from pmcp_conformance.engine.attempt import Call, raise_unexpected, repeated
+from pmcp_conformance.engine.handles import contenders, watched
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.exploration import CallPair, explore_crossings
 from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
-from pmcp_storage import BackendError, StorageBackend, TaskRecord, VersionedRecord
+from pmcp_storage import (
+    BackendError,
+    OutcomeUnknownError,
+    StorageBackend,
+    TaskRecord,
+    VersionedRecord,
+)
+
+_LONG_PAGE = 1_040
+"""Records: more than storages read at a time, and not more than there are."""
+
+_LONG_PAGES = 5
+"""Times that it is read."""
 
 
 @rule("CON-11")
 def listings_during_writes(trial: Trial) -> None:
     """A listing during writes holds every record that is there all along, each in a state that
     existed.
+
+    Why: While one task is created or deleted, the client's list fails, lacks others that were there
+    all along, or stops early, and the user believes they are gone.
+
+    Real bug: The local file store of Apache Arrow's object_store listed names first and then asked
+    for each file's metadata; a file deleted in between made the whole listing fail.
+    (https://github.com/apache/arrow-rs/issues/5800)
+
+    Mend: Read a page in one statement: WHERE task_id < after ORDER BY … LIMIT. If reading takes two
+    steps, skip what has gone and read on until the page is full. Overwrite in place, not by delete
+    and insert; never use OFFSET.
     """
     cross_listings(trial)
     list_during_writes(trial)
+    list_many_during_writes(trial)
 
 
 class StableRecords:
@@ -41,9 +66,13 @@ class StableRecords:
 
     def change(self, handle: StorageBackend, task_id: str) -> None:
         """Write one of the records; each has its version among its variables."""
-        self._versions[task_id] += 1
-        variables = {"version": self._versions[task_id]}
-        handle.put(self._trial.record(self.owner, task_id, variables=variables))
+        variables = {"version": self._versions[task_id] + 1}
+        try:
+            handle.put(self._trial.record(self.owner, task_id, variables=variables))
+            self._versions[task_id] += 1
+        except OutcomeUnknownError:
+            self._versions[task_id] = handle.get(self.owner, task_id).version
+            raise
 
     def passing(self, task_id: str) -> TaskRecord:
         """A record that comes and goes; a listing may hold it or not."""
@@ -125,9 +154,9 @@ def list_during_writes(trial: Trial) -> None:
 
     def read() -> None:
         while not done.is_set():
-            stable.check_listing(reader.list_by_owner(stable.owner, limit=100))
-            stable.check_listing(list(reader.iter_by_owner(stable.owner)))
-            stable.check_pages(reader)
+            repeated(lambda: stable.check_listing(reader.list_by_owner(stable.owner, limit=100)))
+            repeated(lambda: stable.check_listing(list(reader.iter_by_owner(stable.owner))))
+            repeated(partial(stable.check_pages, reader))
 
     with preempting(trial, 11):
         attempts = call_simultaneously(trial.watchdog, [write, read])
@@ -138,10 +167,45 @@ def write_at_random(stable: StableRecords, writer: StorageBackend) -> None:
     """Change some of the records, and let others come and go between them."""
     random = Random(11)
     for number in range(50):
-        stable.change(writer, random.choice(stable.ids))
+        repeated(partial(stable.change, writer, random.choice(stable.ids)))
         passing = stable.passing(f"{random.choice(stable.ids)}x{number % 3}")
-        writer.put(passing)
-        writer.delete(passing.owner_id, passing.task_id)
+        repeated(partial(writer.put, passing))
+        repeated(partial(writer.delete, passing.owner_id, passing.task_id))
+
+
+def list_many_during_writes(trial: Trial) -> None:
+    """A page of more records than storages read at a time, while one ahead of them comes and goes:
+    the parts in which it is read fit together."""
+    if not trial.target.offers("open_fresh"):
+        return
+    many = trial.run.shared(ManyRecords, lambda: ManyRecords(trial))
+    handle, done = watched(trial, many.handle), threading.Event()
+    record = trial.record(trial.owner()).model_copy(update={"owner_id": many.owner})
+    passing = with_task(record, task_id="u")
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            repeated(partial(handle.put, passing))
+            repeated(partial(handle.delete, many.owner, "u"))
+
+    def read() -> None:
+        try:
+            for _ in range(_LONG_PAGES):
+                repeated(partial(check_long_page, many, handle))
+        finally:
+            done.set()
+
+    raise_unexpected(call_simultaneously(trial.watchdog, [come_and_go, read]))
+
+
+def check_long_page(many: ManyRecords, handle: StorageBackend) -> None:
+    """The page holds the first records, with or without the one that comes and goes."""
+    page = handle.list_by_owner(many.owner, limit=_LONG_PAGE)
+    seen = [entry.record.task_id for entry in page if entry.record.task_id != "u"]
+    if seen != many.ids[: len(seen)] or len(page) != _LONG_PAGE:
+        missing = sorted(set(many.ids[: len(seen)]) - set(seen))
+        observed = f"{len(page)} records, {len(set(seen))} different, missing {missing[:5]}"
+        raise Violation(f"the first {_LONG_PAGE} records, each once, in order", observed)
 
 
 def list_in_pages(handle: StorageBackend, owner: str) -> list[VersionedRecord]:

@@ -4,32 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_con.support import CONTENDERS, Incrementer, contend
-from pmcp_conformance.engine.attempt import raise_unexpected
+from pmcp_conformance.engine.attempt import Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect, expect_raises, expect_returns
+from pmcp_conformance.interleaving.exploration import explore_crossings
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_conformance.interleaving.yield_points import YieldPointKind
 from pmcp_storage import (
     AlreadyExistsError,
     ConcurrentModificationError,
     NotFoundError,
+    StorageBackend,
 )
+
+_RECORDS = 5
+"""Of an owner, whose locks are taken in one order or another."""
+
+_SECONDS = 0.1
+"""For a pair of operations, where one takes milliseconds."""
 
 
 @rule("CON-12")
 def contention_makes_progress(trial: Trial) -> None:
     """Contention makes progress: 8 contenders finish 5 optimistic increments each within a bounded
     number of attempts.
+
+    Why: Under load nobody gets on: all contenders refuse each other or wait for a lock that nobody
+    holds any longer, and tasks stand still until a restart.
+
+    Real bug: An application with a retry harness of its own for CockroachDB ran into a livelock: it
+    repeated its conflicting transactions without end.
+    (https://github.com/cockroachdb/cockroach/issues/9878)
+
+    Mend: Release locks by `with` or finally, on the refusing and the not-found path as well. One of
+    two contenders must always win: no mutual backing off, and do not count conflicts as failures in
+    a circuit breaker.
     """
     handles = [trial.backend, *([trial.open()] if trial.target.shared else [])]
     for refused, writer in product(handles, handles):
         refusals_block_nobody(trial, refused, writer)
+    operations_on_many_records(trial)
     for number in range(3 if is_fast(trial) else 1):
         race_of_incrementers(trial, 12 + number)
 
@@ -51,6 +72,36 @@ def refusals_block_nobody(trial: Trial, handle: RecordedBackend, writer: Recorde
     for version, (error, call) in enumerate(refusals, start=1):
         raise_unexpected(call_simultaneously(trial.watchdog, [partial(expect_raises, error, call)]))
         expect_returns(version + 1, writer.put_if_version, trial.record(owner), version)
+
+
+def operations_on_many_records(trial: Trial) -> None:
+    """Two operations that each come to several records, or write one, meet at each yield point:
+    neither waits for the other for ever, as where each takes locks in an order of its own."""
+    one, other = contenders(trial, 2)
+    owner = trial.owner()
+    ids = [f"t{number}" for number in range(_RECORDS)]
+    for task_id in ids:
+        trial.store_record(owner, task_id)
+
+    def calls(handle: StorageBackend, key: str) -> dict[str, Call]:
+        return {
+            "put": partial(handle.put, trial.record(owner, ids[-1])),
+            "delete": partial(handle.delete, owner, key),
+            "listing": partial(handle.list_by_owner, owner),
+            "cleanup": handle.cleanup_expired,
+        }
+
+    for first, second in permutations(calls(one, ""), 2):
+        explore_crossings(
+            trial,
+            lambda key, first=first, second=second: (  # type: ignore[misc]
+                calls(one, key)[first],
+                calls(other, key)[second],
+            ),
+            lambda _, attempts: raise_unexpected(attempts),
+            within=_SECONDS,
+            kinds=(YieldPointKind.AWAIT, YieldPointKind.LINE),  # a lock is taken by a line
+        )
 
 
 def race_of_incrementers(trial: Trial, seed: int) -> None:

@@ -18,6 +18,17 @@ from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 def increments_are_not_lost(trial: Trial) -> None:
     """Optimistic increments by many workers lose nothing: counter, version and number of successes
     agree.
+
+    Why: Progress that workers report at the same time disappears although each was told that it is
+    stored: a counter of finished parts never reaches its end, and the task hangs.
+
+    Real bug: Clients of ArcadeDB that incremented a counter over HTTP at the same time got success
+    for every request, while the stored value was lower than the number of successes.
+    (https://github.com/ArcadeData/arcadedb/issues/5227)
+
+    Mend: Never repeat a refused write with the version found meanwhile, and never acknowledge one
+    that the database rolled back. After a serialization failure send the same statement with the
+    same expected version, or report the conflict.
     """
     for number in range(3 if is_fast(trial) else 1):
         check_increments(trial, 2 + number)

@@ -19,6 +19,17 @@ from pmcp_storage import NotFoundError, StorageBackend
 def puts_share_out_versions(trial: Trial) -> None:
     """Concurrent puts of one key return versions none of which is returned twice and none of which
     is skipped.
+
+    Why: Two writers get the same version: each takes the stored record for its own, and a later
+    compare-and-swap destroys the other's work unnoticed.
+
+    Real bug: In Google's ADK for Go the GCS artifact service chose max(version)+1 and then wrote:
+    two saves at once got the same number, and the second overwrote the first.
+    (https://github.com/google/adk-go/pull/1172)
+
+    Mend: Increment in the write itself (SET version = version + 1 … RETURNING version) and return
+    what it says. Or keep the base class's _put, which reads and swaps. Draw no number that the
+    write may not use.
     """
     owner = trial.owner()
     spread = contenders(trial, CONTENDERS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
+from pmcp_conformance.contract.support import with_task
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import (
     expect_entry,
     expect_raises,
@@ -12,19 +14,35 @@ from pmcp_conformance.expectations import (
     expect_stored,
     listed_entry,
 )
-from pmcp_storage import (
-    NotFoundError,
-)
+from pmcp_storage import NotFoundError, TaskStatus
+
+_LARGE = 100_000
+"""Bytes of a record."""
+
+_READS = 6
 
 
 @rule("CON-9", facts=("shared",))
 def handles_see_each_other(trial: Trial) -> None:
-    """What one handle has written, another handle reads at once."""
+    """What one handle has written, another handle reads at once.
+
+    Why: The worker stores a result, the client polls through another handle and still sees
+    'working', or is told that the task it has just created does not exist.
+
+    Real bug: Couchbase Lite .NET shared one read connection: a slow query held its read transaction
+    open, and another thread did not see a document that had been inserted meanwhile.
+    (https://github.com/couchbase/couchbase-lite-net/issues/753)
+
+    Mend: Commit before returning, and end the transaction after each read (autocommit), or
+    REPEATABLE READ shows an old snapshot. Ask for strongly consistent reads and no replica. Cache
+    neither records nor absence.
+    """
     owner = trial.owner()
     pair = [trial.open("first"), trial.open("second")]
     for reader in pair:  # whatever it may cache of this must not be returned later
         nothing_there(trial, owner, reader)
     write_in_turn(trial, owner, pair)
+    what_is_read_often(trial, pair)
     for writer, reader in (pair, pair[::-1]):
         expect_returns(True, writer.delete, owner, "task")
         nothing_there(trial, owner, reader)
@@ -35,10 +53,14 @@ def handles_see_each_other(trial: Trial) -> None:
 
 
 def write_in_turn(trial: Trial, owner: str, pair: list[RecordedBackend]) -> None:
-    """One handle creates a record and both overwrite it, and each time the other one reads it."""
+    """One handle creates a record and both overwrite it, and each time the other one reads it.
+
+    Whatever its status: some caches keep for good what has ended.
+    """
+    statuses = list(TaskStatus)
     for version in range(1, 9):
         writer, reader = pair[version % 2], pair[1 - version % 2]
-        record = trial.record(owner)
+        record = with_task(trial.record(owner), status=statuses[-version % len(statuses)])
         if version == 1:
             expect_returns(1, writer.create, record)
         else:
@@ -49,6 +71,23 @@ def write_in_turn(trial: Trial, owner: str, pair: list[RecordedBackend]) -> None
                 expect_returns(version, writer.put_if_version, record, version - 1)
         expect_stored(trial, record, version, reader)
         expect_entry(listed_entry(trial, owner, "task", reader), record, version)
+
+
+def what_is_read_often(trial: Trial, pair: list[RecordedBackend]) -> None:
+    """A large record that one handle has read again and again is read anew after a write of the
+    other: some caches keep only what is large, or often asked for.
+    """
+    size = min(_LARGE, trial.target.max_record_bytes)
+    for writer, reader in (pair, pair[::-1]):
+        owner = trial.owner()
+        for version in (1, 2):
+            written = trial.sized(owner, "task", size - version)
+            with premise("VAL-8"):
+                expect_returns(version, writer.put, written)
+            for _ in range(_READS):
+                expect_stored(trial, written, version, reader)
+                expect_entry(listed_entry(trial, owner, "task", reader), written, version)
+                expect_returns(1, reader.count_by_owner, owner)
 
 
 def nothing_there(trial: Trial, owner: str, reader: RecordedBackend) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from random import Random
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_dur.support import LONGEST, SECONDS, killed_at
+from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
@@ -25,7 +25,18 @@ _ROUNDS = 6
 
 @rule("DUR-4", facts=("durable", "interprocess"))
 def opening_after_a_kill(trial: Trial) -> None:
-    """The storage opens after a kill at any moment, and no stale lock stops the next process."""
+    """The storage opens after a kill at any moment, and no stale lock stops the next process.
+
+    Why: After a crash the service does not come up again, or one task can never be written again,
+    until somebody deletes a file by hand at night.
+
+    Real bug: The cachix deploy agent, killed by kill -9, left its lock behind and then refused to
+    start. (https://github.com/cachix/cachix/issues/493)
+
+    Mend: Use locks that end with their holder: flock, fcntl, a database session. Overwrite scratch
+    files of dead writers (unique names help), and drop an incomplete last entry of a log instead of
+    failing on it.
+    """
     owner = trial.owner()
     at_each_yield_point(trial, partial(writable_after_a_kill_at, trial, owner), within=SECONDS)
     random = Random(trial.seed + 4)
@@ -39,7 +50,7 @@ def opening_after_a_kill(trial: Trial) -> None:
 def writable_after_a_kill_at(trial: Trial, owner: str, at: YieldPoint) -> bool:
     """Kill a child at that yield point of opening and a write; False if they have fewer."""
     died_at = start_child(trial).kill_at(at, "put", long_record(trial, owner))
-    with noting_when(killed_at(died_at)):
+    with noting_when(killed_at(died_at), died_at):
         check_new_handle(trial, owner, f"after {at}")
     return bool(died_at)
 
@@ -57,11 +68,11 @@ def check_new_handle(trial: Trial, owner: str, key: str) -> None:
 
 def can_write(trial: Trial, handle: RecordedBackend | ChildBackend, owner: str, key: str) -> None:
     """The handle can create a record soon, and write the one that was under way."""
-    begun = time.monotonic()
+    limit = Limit(trial.target.answer_within)
     record = trial.record(owner, key)
     expect_returns(1, handle.create, record)
-    took, within = time.monotonic() - begun, trial.target.answer_within
-    expect(took < within, f"a write within {within} s", f"it took {took:.1f} s")
+    within = f"a write within {limit.seconds:g} s"
+    expect(not limit.is_certainly_over(), within, "it took longer")
     expect_stored(trial, record, 1)
     try:
         handle.put(long_record(trial, owner))

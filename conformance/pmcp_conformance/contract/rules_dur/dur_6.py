@@ -24,7 +24,19 @@ from pmcp_storage import NotFoundError, TaskRecord
 
 @rule("DUR-6", facts=("interprocess",), back_doors=("open_fresh",))
 def simultaneous_first_opening(trial: Trial) -> None:
-    """Two processes that open fresh storage at the same time both work."""
+    """Two processes that open fresh storage at the same time both work.
+
+    Why: On the first start of a new installation, with several workers, one of them dies with
+    'already exists', or clears the table into which another has written its first tasks.
+
+    Real bug: Two Celery workers of Apache Airflow that started on a new database could both try to
+    create the result tables, as SQLAlchemy's create_all looks first and creates afterwards; one got
+    a UniqueViolation. (https://github.com/apache/airflow/pull/8909)
+
+    Mend: CREATE … IF NOT EXISTS, and take 'already exists' and PostgreSQL's duplicate key in the
+    catalogue as done. Create the schema in one transaction or under a lock; never drop or clear
+    while opening.
+    """
     children = [start_child(trial), start_child(trial)]
     at_each_yield_point(trial, partial(opened_in_between, trial, children), within=SECONDS)
     for number in range(10 if is_fast(trial) else 6):
@@ -58,7 +70,8 @@ def opened_in_between(trial: Trial, children: list[Child], at: YieldPoint) -> bo
     second.wait_until_blocked()
     if paused_at:
         first.resume()
-    with noting_when(paused_at and f"when one process opened while another one was at {paused_at}"):
+    when = f"when one process opened while another one was at {paused_at}"
+    with noting_when(paused_at and when, paused_at):
         first.answer()
         expect_returns(1, answer_to("create", second))
         expect_returns(1, first.call, "create", records[0])

@@ -23,6 +23,18 @@ from pmcp_storage import BackendError, StorageError
 def only_errors_of_the_contract(trial: Trial) -> None:
     """Every error that an operation raises is a StorageError, ValueError or TypeError; what the
     library raised is its __cause__.
+
+    Why: A server catches StorageError. A driver's own exception passes it by, so a brief outage
+    becomes a crashed handler, a dead cleanup timer, or an answer that hands driver internals to the
+    client. A lost cause leaves nobody able to tell why.
+
+    Real bug: In redis-py a socket.timeout once came out as it was and not as the library's
+    TimeoutError, so its own retry_on_timeout never saw it.
+    (https://github.com/redis/redis-py/pull/675)
+
+    Mend: Wrap every call of the driver, cleanup_expired and delete included, in one place that
+    catches the driver's base exception and raises BackendError from it. Look for `from None`, and
+    for errors that are raised only after their except block has ended.
     """
     owner = trial.owner()
     trial.store_record_at(2, owner)

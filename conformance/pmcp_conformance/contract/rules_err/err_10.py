@@ -12,6 +12,16 @@ from pmcp_conformance.expectations import expect_returns
 def rows_of_another_key(trial: Trial) -> None:
     """A row whose JSON names another owner or task than its key is never returned as a record of
     that key.
+
+    Why: If the key says Alice and the row says Bob, returning it shows one user another's task.
+    Such rows come from botched restores, hand-made fixes and colliding keys.
+
+    Real bug: The Go cache Ristretto looked values up by a 64-bit hash of the key and did not
+    compare the key itself, so a collision could return another key's value.
+    (https://github.com/dgraph-io/ristretto/issues/30)
+
+    Mend: Give read_row the owner_id and task_id of the key under which the row lies, in get and in
+    listings, never those found in the JSON.
     """
     owner, other = trial.owner(), trial.owner()
     strangers = [

@@ -12,6 +12,17 @@ from pmcp_conformance.expectations import expect_listed, expect_returns
 def corrupt_rows_in_listings(trial: Trial) -> None:
     """Such a row makes the listing raise CorruptRecordError naming the row, rather than leave it
     out; delete removes it.
+
+    Why: A task that a listing passes over in silence looks deleted to its owner, and nobody repairs
+    what nobody sees. A row that delete cannot remove either breaks every listing of that owner for
+    ever.
+
+    Real bug: A user of persist-queue had a queue whose first item could not be unpickled: every get
+    raised UnpicklingError, the item could not be removed, and what remained was to wipe the queue.
+    (https://github.com/peter-wangxu/persist-queue/issues/142)
+
+    Mend: Let CorruptRecordError leave the listing, with the row's own task_id from the key column.
+    Delete by key alone, without decoding the row first.
     """
     owner = trial.owner()
     sound = [trial.store_record(owner, task_id) for task_id in ("a", "z")]

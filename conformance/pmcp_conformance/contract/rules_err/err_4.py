@@ -13,6 +13,17 @@ from pmcp_storage import BackendError
 def misconfigured_storage(trial: Trial) -> None:
     """Storage that is missing or wrongly set up is refused by the first operation, with a message
     that names what is missing.
+
+    Why: With a typo in a table's name the server starts, finds no tasks and takes new ones into a
+    place nobody looks at. Or it fails with a bare code, and an operator searches for an hour for a
+    missing table.
+
+    Real bug: node-sqlite3 creates an empty database where the given path does not exist; the caller
+    gets no error, only an empty store. (https://github.com/TryGhost/node-sqlite3/issues/1486)
+
+    Mend: Do not create storage on the way. Translate the driver's 'no such table' (or folder, key
+    space, bucket) into a BackendError that names it and says how to make it, in every operation,
+    listings and counts included.
     """
     owner = trial.owner()
     names = every_operation(trial, trial.backend, owner)

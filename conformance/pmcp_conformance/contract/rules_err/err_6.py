@@ -11,7 +11,20 @@ from pmcp_conformance.expectations import expect_listed, expect_returns, expect_
 
 @rule("ERR-6")
 def the_handle_survives_errors(trial: Trial) -> None:
-    """After an error the same handle works, and so does another."""
+    """After an error the same handle works, and so does another.
+
+    Why: One refused write, an everyday event, and the handle fails or loses data for all that
+    follow, usually for another user, until the server is restarted.
+
+    Real bug: When an application had failed to roll back an aborted transaction, node-postgres put
+    the client back into its pool like that; whoever got it next was told that commands are ignored
+    until the end of the transaction block.
+    (https://github.com/brianc/node-postgres/issues/154)
+
+    Mend: End the transaction in a finally (or use autocommit) before the connection goes back to
+    the pool, not when it is taken out again. Ask the connection for its state instead of trusting a
+    flag; if in doubt, close it.
+    """
     owner = trial.owner()
     handles = [trial.backend]
     if trial.target.shared:

@@ -23,7 +23,18 @@ from pmcp_storage import StorageError
 
 @rule("ERR-8")
 def errors_survive_pickle_and_copy(trial: Trial) -> None:
-    """Every error survives pickle and copy with its attributes."""
+    """Every error survives pickle and copy with its attributes.
+
+    Why: Errors cross process boundaries in pools, task queues and test runners. One that cannot be
+    rebuilt arrives as a TypeError or as a broken pool, and its versions and ids are gone with it.
+
+    Real bug: LanceDB's client errors require a request_id that pickle does not pass on: in a
+    process pool, any server error arrived as BrokenProcessPool without its cause.
+    (https://github.com/lancedb/lancedb/issues/3447)
+
+    Mend: Raise the errors of pmcp_storage as they are. A subclass must accept exactly what it puts
+    into args, or define __reduce__, and must not hold connections, locks or rows.
+    """
     owner = trial.owner()
     trial.store_record_at(2, owner)
     errors = {name: error_of(name, call) for name, call in failing_calls(trial, owner).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from pmcp_conformance.catalogue import rule
@@ -12,8 +13,20 @@ from pmcp_conformance.expectations import expect_listed, expect_raises, expect_s
 
 @rule("ERR-9")
 def wrong_arguments(trial: Trial) -> None:
-    """An argument of the wrong type, or an id that no record can have, is refused before anything
-    is written (TypeError, ValueError).
+    """An argument of the wrong type, an id that no record can have, or an instant without a time
+    zone is refused before anything is written (TypeError, ValueError).
+
+    Why: str(None) is a fine key: a bug in the caller stores a task as "None" or lists nothing for
+    an empty owner, and shows up weeks later as missing tasks. Refused after the write, it leaves
+    half-done work.
+
+    Real bug: In redis-py, setting a key to None succeeded and stored the string 'None', which
+    nobody could tell from user input.
+    (https://github.com/redis/redis-py/issues/190)
+
+    Mend: Let the public methods of StorageBackend check the arguments and override only those with
+    an underscore. No int(), str() or decode() on what comes in; check bool before int; a generator
+    must check before its first yield.
     """
     owner = trial.owner()
     record = trial.store_record(owner)
@@ -39,9 +52,11 @@ def wrong_arguments(trial: Trial) -> None:
 
 
 def wrong_counts(trial: Trial, owner: str) -> None:
-    """Counting refuses options of the wrong type."""
+    """Counting refuses options of the wrong type, and an instant that names none."""
     for option in ({"live_at": "now"}, {"at_most": "1"}, {"at_most": 1.0}, {"at_most": True}):
         expect_raises(TypeError, cast("Any", trial.backend).count_by_owner, owner, **option)
+    naive = datetime.now(UTC).replace(tzinfo=None)
+    expect_raises(ValueError, trial.backend.count_by_owner, owner, live_at=naive)
 
 
 def id_calls(handle: Any, owner: str, wrong: object) -> list[Call]:

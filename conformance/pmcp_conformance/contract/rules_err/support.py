@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -10,12 +11,23 @@ from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Blocked, Violation, premise
+from pmcp_conformance.engine.violation import Blocked, Inconclusive, Violation, premise
 from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import CorruptRecordError
 
 SECRET = "hidden-5f1d7c"
 """A value that must show nowhere but in the record."""
+
+_ESCAPED = (
+    SECRET,
+    SECRET.encode().hex(),
+    "".join(f"\\x{ord(letter):02x}" for letter in SECRET),
+    "".join(f"\\u{ord(letter):04x}" for letter in SECRET),
+    "".join(f"\\{ord(letter):03o}" for letter in SECRET),
+    # As a part of something in base64, by where in its groups of three bytes it begins.
+    *(b64encode(b"_" * n + SECRET.encode())[4 * (n > 0) : -4].decode() for n in range(3)),
+)
+"""How text that is quoted can show it, which a driver may know as bytes only."""
 
 _DEMANDED_BY = {
     "get of an absent key": "GET-1",
@@ -31,6 +43,12 @@ _DEMANDED_BY = {
     "a listing with one": "ERR-3",
 }
 """For each call that must fail, the rule that says so."""
+
+
+def shows_secret(text: str) -> bool:
+    """Whether the text contains the secret, as it is or escaped."""
+    folded = text.lower()
+    return any(form in text or form.lower() in folded for form in _ESCAPED)
 
 
 def failing_calls(trial: Trial, owner: str) -> dict[str, Call]:
@@ -120,12 +138,9 @@ def errors_of_corrupt_rows(trial: Trial, owner: str) -> Iterator[tuple[str, Exce
     if not trial.target.offers("plant"):
         return
     whole = json.loads(trial.record(owner, "corrupt", variables={"secret": SECRET}).to_json())
-    for wrong in (
-        {"expiresAt": SECRET},
-        {"variables": [SECRET]},
-        {"ownerId": 7, "result": SECRET},
-    ):
-        trial.plant(owner, "corrupt", json.dumps({**whole, **wrong}), 1)
+    for text in _texts_with_secret(whole):
+        if not is_planted(trial, owner, "corrupt", text):
+            continue
         calls: dict[str, Call] = {
             "get of a corrupt row": lambda: trial.backend.get(owner, "corrupt"),
             "a listing with one": lambda: trial.backend.list_by_owner(owner),
@@ -133,6 +148,20 @@ def errors_of_corrupt_rows(trial: Trial, owner: str) -> Iterator[tuple[str, Exce
         for name, call in calls.items():
             yield name, error_of(name, call)
     trial.backend.delete(owner, "corrupt")
+
+
+def _texts_with_secret(whole: dict[str, Any]) -> Iterator[str]:
+    """JSON of the wrong shape, and text that is no JSON: a parser may quote where it gave up."""
+    for wrong in (
+        {"expiresAt": SECRET},
+        {"variables": [SECRET]},
+        {"ownerId": 7, "result": SECRET},
+    ):
+        yield json.dumps({**whole, **wrong})
+    yield json.dumps(whole).partition(SECRET)[0] + SECRET
+    yield f'{{"secret": {SECRET}}}'
+    yield f'{{"secret": "{SECRET}\\x"}}'
+    yield f'{{"secret": "{SECRET}\\ud800"}}'
 
 
 def plant_corrupt_rows(trial: Trial, owner: str) -> Iterator[str]:
@@ -148,12 +177,20 @@ def plant_corrupt_rows(trial: Trial, owner: str) -> Iterator[str]:
     for shape in shapes:
         trial.plant(owner, "task", json.dumps(shape), 1)
         yield short(shape, 60)
-    for text in ("{", "not JSON", ""):
-        try:
-            trial.plant(owner, "task", text, 1)
-        except Exception:
-            continue  # a storage with a JSON type of its own takes no such text
-        yield repr(text)
+    sound = trial.record(owner).to_json()
+    # What follows is left of a longer row, in whose place a shorter one was written.
+    for text in ("{", "not JSON", "", sound + sound[-20:], sound + "}"):
+        if is_planted(trial, owner, "task", text):
+            yield short(text, 60)
+
+
+def is_planted(trial: Trial, owner: str, task_id: str, text: str) -> bool:
+    """Plant a row with this text; False where a storage with a JSON type of its own refuses it."""
+    try:
+        trial.plant(owner, task_id, text, 1)
+    except (Exception, Inconclusive):
+        return False
+    return True
 
 
 def expect_corrupt(trial: Trial, owner: str, call: Callable[..., object], *args: Any) -> None:

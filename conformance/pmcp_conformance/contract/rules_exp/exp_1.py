@@ -6,10 +6,17 @@ import time
 from datetime import UTC, datetime
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import expect_visible, still_ahead
+from pmcp_conformance.contract.rules_exp.support import (
+    expect_visible,
+    soon_expiring,
+    still_ahead,
+    wait_until_past,
+)
+from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.engine.violation import Violation
-from pmcp_storage import NotFoundError
+from pmcp_conformance.engine.violation import Inconclusive, Violation, premise
+from pmcp_conformance.expectations import expect, expect_raises, expect_stored
+from pmcp_storage import AlreadyExistsError, NotFoundError
 
 _ATTEMPTS = 20
 """How often a slow storage may miss the second."""
@@ -19,11 +26,22 @@ _ATTEMPTS = 20
 def never_too_early(trial: Trial) -> None:
     """A record is never hidden or removed before its expires_at, even when that is less than a
     second away.
+
+    Why: A client is told when its task expires and finds it gone before. With short ttls most of
+    the promised time can be missing.
+
+    Real bug: An item set in memcached with a TTL of 1 second just before the clock's second ended
+    was gone at once; users who had built locks on it lost them early.
+    (https://github.com/memcached/memcached/issues/307)
+
+    Mend: Round up to whole seconds where the storage counts them, and compare with > in
+    microseconds and UTC elsewhere. No int(timestamp()), no timestamptz(0), no rounding to nearest.
     """
     # Both fall within the running second: an expiry that is cut to seconds has already passed,
     # and so has one in the first half that is rounded to the nearest second.
     for share in (0.999_999, 0.49):
         there_until_expiry(trial, share)
+    outlives_its_siblings(trial)
 
 
 def there_until_expiry(trial: Trial, share: float) -> None:
@@ -35,15 +53,40 @@ def there_until_expiry(trial: Trial, share: float) -> None:
         try:
             trial.backend.create(record)
             expect_visible(trial, record, 1)
+            # What replaces it would have removed it.
+            again = trial.record(record.owner_id)
+            expect_raises(AlreadyExistsError(record.owner_id, "task"), trial.backend.create, again)
+            expect_stored(trial, record, 1)
         except (Violation, NotFoundError):
             if still_ahead(trial, expires_at):
                 raise
         if still_ahead(trial, expires_at):
             return
-    raise Violation(
-        f"an answer within the second, in one of {_ATTEMPTS} attempts",
-        "the storage was too slow each time",
+    raise Inconclusive(
+        f"the storage was too slow to tell: no answer within the second in {_ATTEMPTS} attempts: "
+        "run it on a machine that is less busy, or nearer to the storage"
     )
+
+
+def outlives_its_siblings(trial: Trial) -> None:
+    """Records stay when others of their owner expire, whichever of them was written last."""
+    soon, later = soon_expiring(trial), datetime.now(UTC) + HOUR
+    orders: list[tuple[datetime | None, ...]] = [(later, soon), (None, soon), (soon, later, soon)]
+    living = []
+    for order in orders:
+        owner = trial.owner()
+        for number, expires_at in enumerate(order):
+            record = trial.store_record(owner, f"t{number}", expires_at=expires_at)
+            if expires_at is not soon:
+                living.append(record)
+        trial.store_record(owner, "deleted", expires_at=soon)
+        with premise("DEL-1"):
+            trial.backend.delete(owner, "deleted")
+    wait_until_past(trial, soon)
+    for record in living:
+        expect_visible(trial, record, 1)
+        live = trial.backend.count_by_owner(record.owner_id, live_at=datetime.now(UTC))
+        expect(live == 1, "a count of 1 of what is alive", f"{live}")
 
 
 def wait_for_phase(share: float) -> int:

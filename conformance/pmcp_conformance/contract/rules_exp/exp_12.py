@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import past
-from pmcp_conformance.contract.support import HOUR
+from pmcp_conformance.contract.rules_exp.support import clean_up, past
+from pmcp_conformance.contract.support import HOUR, create_many
+from pmcp_conformance.engine.comparison import short
+from pmcp_conformance.engine.handles import open_fresh
+from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.expectations import expect, listed_ids
+from pmcp_conformance.engine.violation import premise
+from pmcp_conformance.expectations import expect
+
+_OWNERS = 120
 
 
 @rule("EXP-12", facts=("not native_expiry",))
 def cleanup_removes_hundreds(trial: Trial) -> None:
-    """cleanup_expired removes more than a hundred expired records in one call."""
+    """cleanup_expired removes more than a thousand expired records in one call, and returns how
+    many (open_fresh).
+
+    Why: More expires than is removed: storage and bills grow, and with quotas or unique ids users
+    are held up by tasks that are long over.
+
+    Real bug: Hex's nightly purge deleted everything in one statement, which timed out once some
+    886,000 rows had piled up; the task then failed every night and the backlog grew.
+    (https://github.com/hexpm/hexpm/pull/1646)
+
+    Mend: Delete in batches, each in its own short transaction, until a batch is short; follow the
+    storage's pages and its limit per batch (25 in DynamoDB) to the end.
+    """
+    counts = trial.target.offers("open_fresh")
+    handle = open_fresh(trial) if counts else trial.backend
     owner = trial.owner()
-    for number in range(120):
-        trial.store_record(owner, f"t{number}", expires_at=past(trial, HOUR))
-    trial.backend.cleanup_expired()
-    left = listed_ids(trial, owner)
-    expect(not left, "none of 120 expired records left", f"{len(left)} left")
+    ids = create_many(trial, handle.unrecorded, owner, expires_at=past(trial, HOUR))
+    others = expired_of_many_owners(trial, handle) if counts else 0
+    removed = clean_up(handle)
+    left = {entry.record.task_id for entry in handle.iter_by_owner(owner)}
+    for task_id in left:
+        handle.delete(owner, task_id)
+    expect(not left, f"none of {len(ids)} expired records left", f"{len(left)} left")
+    if counts:  # where nobody else cleans up
+        told = f"cleanup_expired returns {len(ids) + others}"
+        expect(removed == len(ids) + others, told, f"it returned {short(removed)}")
+
+
+def expired_of_many_owners(trial: Trial, handle: RecordedBackend) -> int:
+    """Store an expired record of each of more owners than fit in a page; return how many."""
+    template = trial.record(trial.owner(), expires_at=past(trial, HOUR))
+    for number in range(_OWNERS):
+        record = template.model_copy(update={"owner_id": f"owner {number}"})
+        with premise("CRE-1"):
+            handle.unrecorded.create(record)
+    return _OWNERS

@@ -15,6 +15,16 @@ from pmcp_storage import TaskRecord
 def stored_expiry(trial: Trial) -> None:
     """The stored expiry is not before expires_at and at most one second after it; a record without
     expires_at has none.
+
+    Why: A storage that removes by itself follows this number. In milliseconds nothing is ever
+    removed, rounded down tasks vanish early, and a default lifetime deletes tasks that have none.
+
+    Real bug: Sleeper stored the expiry of status updates in milliseconds, whereas DynamoDB's time
+    to live reads seconds, so the records did not expire.
+    (https://github.com/gchq/sleeper/issues/450)
+
+    Mend: math.ceil of the epoch seconds in the TTL attribute, or PEXPIREAT in milliseconds rounded
+    up; no attribute and no TTL where expires_at is None.
     """
     owner = trial.owner()
     base = (datetime.now(UTC) + HOUR).replace(microsecond=0)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_exp.support import expect_visible, past, still_ahead
+from pmcp_conformance.contract.rules_exp.support import (
+    clean_up,
+    expect_visible,
+    past,
+    still_ahead,
+    wait_until_past,
+)
 from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.expectations import expect, expect_stored_expiry, listed_ids
 from pmcp_storage import NotFoundError, TaskRecord
 
@@ -18,6 +24,17 @@ from pmcp_storage import NotFoundError, TaskRecord
 def overwriting_replaces_the_expiry(trial: Trial) -> None:
     """Overwriting a record that has not yet expired, by put or by put_if_version, replaces its
     expiry with a later one, an earlier one or none.
+
+    Why: A task that was extended vanishes at its old time, or one that should go soon stays for its
+    old lifetime.
+
+    Real bug: In atSign's at_server, time metadata of a former write outlived an update: a key put
+    with a time-to-birth and then with a TTL only was still hidden until the old instant.
+    (https://github.com/atsign-foundation/at_server/issues/379)
+
+    Mend: Write the expiry with every put and put_if_version, also None (SET … = NULL, REMOVE,
+    PERSIST), and keep any index of expiries in step in the same transaction. No GT, LT, NX or
+    COALESCE.
     """
     handle = trial.backend
     writes: dict[str, Callable[[TaskRecord], int]] = {
@@ -50,7 +67,7 @@ def earlier_expiry_counts(trial: Trial, name: str, write: Callable[[TaskRecord],
     for task_id, before in (("late", datetime.now(UTC) + HOUR), ("never", None)):
         trial.store_record(owner, task_id, expires_at=before)
         write(trial.record(owner, task_id, expires_at=past(trial)))
-    trial.backend.cleanup_expired()
+    clean_up(trial.backend)
     left = listed_ids(trial, owner)
     observed = f"still listed after a cleanup: {left}"
     expect(not left, f"an earlier expiry, set by {name}, to count", observed)
@@ -73,8 +90,12 @@ def later_expiry_counts(trial: Trial, write: Callable[[TaskRecord], int]) -> Non
             versions = []
         if still_ahead(trial, soon):
             break
+    else:
+        raise Inconclusive(
+            "the storage answered too late to overwrite a record before it expires: run it again "
+            "when this machine has less to do"
+        )
     expect(versions == [2, 2], "two overwritten records at version 2", f"{versions}")
-    left = (soon - past(trial)).total_seconds()
-    time.sleep(max(0.0, left))
+    wait_until_past(trial, soon)
     for record in records:
         expect_visible(trial, record, 2)

@@ -12,7 +12,18 @@ from pmcp_conformance.expectations import expect_returns
 
 @rule("EXP-9")
 def extreme_expiries(trial: Trial) -> None:
-    """An expiry in 1970 or in 9999 is accepted."""
+    """An expiry in 1970 or in 9999 is accepted.
+
+    Why: A task 'for ever' or one restored from an old backup makes the server fail, or its expiry
+    wraps around into the past.
+
+    Real bug: Dragonfly refused an EXPIREAT in the year 3021 as out of range; its maintainers do not
+    see a bug in it and document the limit as a difference.
+    (https://github.com/dragonflydb/dragonfly/issues/5463)
+
+    Mend: 64-bit integers or a timestamp type that reaches from 1970 to 9999; add no margins that
+    overflow, and test for absence with `is None`, since 0 is 1970.
+    """
     owner = trial.owner()
     far = [
         datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),

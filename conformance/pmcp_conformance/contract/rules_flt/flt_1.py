@@ -17,7 +17,20 @@ from pmcp_storage import BackendError
 
 @rule("FLT-1", back_doors=("address",))
 def storage_that_cannot_be_reached(trial: Trial) -> None:
-    """Storage that cannot be reached raises BackendError within answer_within."""
+    """Storage that cannot be reached raises BackendError within answer_within.
+
+    Why: While the storage is down, requests pile up behind calls that never return, until the whole
+    server stops answering, also to those who need no storage. Or the driver's exception crashes the
+    handler.
+
+    Real bug: With its offline queue and reconnecting on, ioredis tried to reach a dead server
+    without end, and the promises of waiting commands were neither resolved nor rejected.
+    (https://github.com/redis/ioredis/issues/285)
+
+    Mend: Set a connect timeout, and bound attempts and pauses so that all of them fit into
+    answer_within. Translate the driver's connection errors into BackendError in every operation,
+    cleanup_expired too.
+    """
     # Each of them twice: by a fresh handle, and by one that has worked on this owner before.
     operations = [maker(trial) for maker in (*WRITES, *reads(trial, 1)) for _ in range(2)]
     if not trial.target.native_expiry:

@@ -34,6 +34,17 @@ _SLOW = (*persistent(SWALLOW_REQUEST), *transient(WITHHOLD_ANSWER, STALL_ANSWER)
 def errors_while_reading(trial: Trial) -> None:
     """An error while reading is an error: never an absent record, an empty or a shortened
     listing.
+
+    Why: During a hiccup a client hears that its task does not exist and submits it again; a quota
+    counts 0 and lets everybody in; a cleanup works on half a list.
+
+    Real bug: The scan iterators of Valkey GLIDE's Rust client turned any error after the first page
+    into None, the same as a scan that is complete.
+    (https://github.com/valkey-io/valkey-glide/issues/6964)
+
+    Mend: Raise NotFoundError only when the storage has answered that there is none. Let errors
+    leave a listing, on every page, and do not begin with an empty result and log. After a timeout
+    close the connection: its late answer would belong to the next call.
     """
     of_overwritten = [
         Injection(read, fault)

@@ -19,7 +19,19 @@ from pmcp_conformance.network.tested_writes import WRITES
 
 @rule("FLT-11", back_doors=("address",))
 def servers_that_never_answer(trial: Trial) -> None:
-    """A server that accepts and never answers ends in BackendError within answer_within."""
+    """A server that accepts and never answers ends in BackendError within answer_within.
+
+    Why: A server that hangs but keeps its connections open, as in a failover or behind a firewall,
+    blocks one worker after another. The client waits for ever for a task's status.
+
+    Real bug: ioredis waited without end for a server that accepted the connection and never
+    answered; a netcat listener was enough to reproduce it.
+    (https://github.com/redis/ioredis/issues/634)
+
+    Mend: Give each answer a timeout on the client's side (socket_timeout, read_timeout), not only
+    connecting; statement_timeout of a dead server helps nobody. A read that times out is
+    BackendError, a write OutcomeUnknownError.
+    """
     swallowed = persistent_and_transient(SWALLOW_REQUEST)
     # A write that was carried out and not answered either: its outcome is unknown.
     of_writes = plan_injections(trial, WRITES, *swallowed, *persistent(WITHHOLD_ANSWER))

@@ -30,6 +30,17 @@ _ABSENCES = (0.002, 0.005, 0.01, 0.02, 0.04, 0.08)
 def writes_that_may_have_been_applied(trial: Trial) -> None:
     """A write that fails and may have been applied raises OutcomeUnknownError; every other error
     means that nothing was written.
+
+    Why: Told that nothing was written, the caller does it again: a second task, a second charge.
+    The truth, that it is unknown, would have made it read first.
+
+    Real bug: Entity Framework Core's execution strategy retries by default when a commit fails, as
+    if it had been rolled back; where it was not, that can insert the same row twice.
+    (https://github.com/dotnet/efcore/issues/22904)
+
+    Mend: BackendError of a write only with proof: nothing was sent, or the server refused it.
+    Anything that may have reached the server, an error of COMMIT included, is OutcomeUnknownError
+    unless the row shows your token. Judge all attempts, not the last one.
     """
     faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER)
     for observation in inject_everywhere(trial, WRITES, *faults):

@@ -16,6 +16,17 @@ from pmcp_conformance.network.tested_writes import PUT_ABSENT, PUT_PRESENT
 def lost_answers_of_puts(trial: Trial) -> None:
     """When the answer to an applied put is lost, an acknowledged put has taken effect exactly
     once, and no acknowledged write of another is undone.
+
+    Why: A put that is sent twice wipes out what another worker stored in between and was told is
+    safe, or counts its version twice so that everybody else gets a conflict.
+
+    Real bug: redis-py once sent a command again after a socket timeout while the busy server still
+    had the first in its buffer: one INCR counted twice.
+    (https://github.com/redis/redis-py/issues/261)
+
+    Mend: Switch off the driver's retries for an unconditional write, or keep the base class's _put,
+    which reads and swaps. After a lost answer look for your token; if it is not there, raise
+    OutcomeUnknownError instead of sending again.
     """
     makers = (PUT_PRESENT, PUT_ABSENT)
     for observation in inject_everywhere(trial, makers, *persistent_and_transient(LOSE_ANSWER)):

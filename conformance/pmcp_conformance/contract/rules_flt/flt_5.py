@@ -14,6 +14,17 @@ from pmcp_conformance.network.tested_writes import DELETE_PRESENT
 def lost_answers_of_deletes(trial: Trial) -> None:
     """When the answer to an applied delete is lost, the record is gone and the call returns, or
     raises OutcomeUnknownError.
+
+    Why: The user deletes a task, it is gone, and the answer is an error that says it is still there
+    or never was. A client that trusts it goes on working with a task that no longer exists.
+
+    Real bug: In Apache Beam, deleting files from Google Cloud Storage could fail with 404: an
+    earlier attempt had succeeded, its response was lost, and the repeat found nothing.
+    (https://github.com/apache/beam/pull/3810)
+
+    Mend: Once one attempt may have arrived without an answer, a repeat that finds nothing cannot
+    say who removed the record: raise OutcomeUnknownError, unless the answer proves that this call
+    did it. Never BackendError or NotFoundError.
     """
     for observation in inject_everywhere(trial, (DELETE_PRESENT,), *LOST_ANSWERS):
         check_answer(trial, observation)

@@ -41,6 +41,17 @@ _WEIGHTS: dict[Fault | None, int] = {
 def random_faults(trial: Trial) -> None:
     """Under random faults every acknowledged write is kept, and the history with its unknown
     outcomes is linearizable (histories without deletes).
+
+    Why: In a bad network an acknowledged step of a task disappears or is made twice, some time
+    later and under load, when nobody can reconstruct it any longer.
+
+    Real bug: On FoundationDB, CouchDB could apply a transaction again whose first commit result was
+    unknown, if the next attempt met another retryable error; document updates then conflicted with
+    themselves. (https://github.com/apache/couchdb/pull/3569)
+
+    Mend: Never repeat a write of unknown outcome with the version stored by then, and never count a
+    lost answer as a failure. Repeat only with the same expected version and token, or raise
+    OutcomeUnknownError. Mend FLT-2 to FLT-5 first.
     """
     history, keys = History(trial.owner()), ["a", "b", "c"]
     with ExitStack() as stack:

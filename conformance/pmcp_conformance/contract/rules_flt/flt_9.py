@@ -9,10 +9,10 @@ from pmcp_conformance.network.checks import (
     check_undoes_nothing,
     refused_or_failed,
     require,
+    stored,
     stored_text,
 )
 from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
-from pmcp_conformance.network.faulty_connection import stored_record
 from pmcp_conformance.network.injections import (
     Observation,
     inject_everywhere,
@@ -33,6 +33,16 @@ from pmcp_conformance.network.tested_writes import (
 def equal_records_of_others(trial: Trial) -> None:
     """A write recognizes itself by a token, not by its value: another's equal record at the same
     version is never taken for one's own.
+
+    Why: Two workers write the same progress at the same moment. If one takes the other's write for
+    its own, both believe that they hold the task, and the step that follows is done twice.
+
+    Real bug: Trino could not tell its own S3 object from another writer's by the ETag, which comes
+    from the content; a fix tagged each object with a random value and checked that after a retried
+    request. (https://github.com/trinodb/trino/pull/27388)
+
+    Mend: Put a fresh random token (uuid4) into the row with each call, not one per handle, and
+    compare that. Neither an equal value nor the version expected + 1 proves anything.
     """
     faults = persistent_and_transient(CUT_REQUEST)
     for observation in inject_everywhere(trial, STALE_AFTER_OWN_WRITE, *faults):
@@ -52,7 +62,7 @@ def check_claims_nothing(trial: Trial, observation: Observation) -> None:
     theirs = observation.interference.written
     write = observation.injection.write
     refusal = refusal_of(write, theirs.version)
-    found = stored_record(trial, write.key)
+    found = stored(trial, write.key)
     holds = refused_or_failed(observation, refusal) and found == theirs
     name = type(refusal).__name__
     expected = f"raises {name} or a BackendError, for the equal record is another client's"

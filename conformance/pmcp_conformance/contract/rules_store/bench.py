@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import GenericTaskStore, StorageBackend, StoreConfig, TaskRecord, VersionedRecord
+from pmcp_storage import (
+    GenericTaskStore,
+    InMemoryBackend,
+    StorageBackend,
+    StorageError,
+    StoreConfig,
+    TaskRecord,
+    VersionedRecord,
+)
+
+T = TypeVar("T")
 
 
 class CountingBackend(StorageBackend):
     """A StorageBackend that passes everything on to a recorded handle.
 
     `requests` counts the operations by name and `rows` the records that listings returned;
-    `after_get` is called after each get that found a record. Every key that is written is noted in
-    `keys`, so that it is cleaned up.
+    `after_get` is called after each get that found a record. An operation that is named in
+    `failures` raises the error and is not made; one that is named in `lost_answers` is made, and
+    raises it then. Every key that is written is noted in `keys`, so that it is cleaned up.
     """
 
     def __init__(self, handle: RecordedBackend, keys: dict[tuple[str, str], None]) -> None:
@@ -26,34 +37,37 @@ class CountingBackend(StorageBackend):
         self.requests: Counter[str] = Counter()
         self.rows = 0
         self.after_get: Callable[[], object] | None = None
+        self.failures: dict[str, StorageError] = {}
+        self.lost_answers: dict[str, StorageError] = {}
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        self.requests["get"] += 1
+        self._begin("get")
         found = self._handle.get(owner_id, task_id)
         if self.after_get is not None:
             self.after_get()
         return found
 
     def _create(self, record: TaskRecord) -> int:
-        self._will_write("create", record)
-        return self._handle.create(record)
+        self._begin("create", record)
+        return self._answered("create", self._handle.create(record))
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        self._will_write("put_if_version", record)
-        return self._handle.put_if_version(record, expected_version)
+        self._begin("put_if_version", record)
+        version = self._handle.put_if_version(record, expected_version)
+        return self._answered("put_if_version", version)
 
     def _put(self, record: TaskRecord) -> int:
-        self._will_write("put", record)
-        return self._handle.put(record)
+        self._begin("put", record)
+        return self._answered("put", self._handle.put(record))
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
-        self.requests["delete"] += 1
-        return self._handle.delete(owner_id, task_id)
+        self._begin("delete")
+        return self._answered("delete", self._handle.delete(owner_id, task_id))
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None
     ) -> list[VersionedRecord]:
-        self.requests["list_by_owner"] += 1
+        self._begin("list_by_owner")
         found = self._handle.list_by_owner(owner_id, limit=limit, after=after)
         self.rows += len(found)
         return found
@@ -61,16 +75,24 @@ class CountingBackend(StorageBackend):
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
-        self.requests["count_by_owner"] += 1
+        self._begin("count_by_owner")
         return self._handle.count_by_owner(owner_id, live_at=live_at, at_most=at_most)
 
     def _cleanup_expired(self) -> int:
-        self.requests["cleanup_expired"] += 1
+        self._begin("cleanup_expired")
         return self._handle.cleanup_expired()
 
-    def _will_write(self, operation: str, record: TaskRecord) -> None:
+    def _begin(self, operation: str, record: TaskRecord | None = None) -> None:
         self.requests[operation] += 1
-        self._keys[record.owner_id, record.task_id] = None
+        if operation in self.failures:
+            raise self.failures[operation]
+        if record is not None:
+            self._keys[record.owner_id, record.task_id] = None
+
+    def _answered(self, operation: str, answer: T) -> T:
+        if operation in self.lost_answers:
+            raise self.lost_answers.pop(operation)
+        return answer
 
 
 class StoreBench:
@@ -84,6 +106,15 @@ class StoreBench:
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""
         return self._target.store_class(self.backend, store_config(**settings))
+
+    def store_in_memory(
+        self, backend: StorageBackend | None = None, **settings: Any
+    ) -> GenericTaskStore:
+        """A task store over the reference backend, for what depends on the store alone.
+
+        Its storage is private: owners of any name can be used there.
+        """
+        return self._target.store_class(backend or InMemoryBackend(), store_config(**settings))
 
     def store_over(self, handle: RecordedBackend) -> GenericTaskStore:
         """A task store over a further handle."""

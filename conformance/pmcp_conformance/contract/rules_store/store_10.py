@@ -14,6 +14,16 @@ from pmcp_storage import TaskEndedError, TaskStatus
 def an_ended_task_is_final(trial: Trial) -> None:
     """A task that has ended keeps its variables and its result: set_variables and set_result raise
     TaskEndedError and change nothing.
+
+    Why: The client has fetched the result and acted on it. If it changes afterwards, two readers of
+    one finished task hold different results, and nobody is told.
+
+    Real bug: In MakerChecker a step that the watchdog had settled as timed out could be overwritten
+    as completed by an attempt that finished late.
+    (https://github.com/makerchecker/MakerChecker/pull/17)
+
+    Mend: Check is-terminal on the record just read in set_variables and set_result, raise
+    TaskEndedError, and write with that version, so that an end in between is a conflict.
     """
     bench = StoreBench(trial)
     store = bench.store()

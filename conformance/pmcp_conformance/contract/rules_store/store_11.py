@@ -24,19 +24,29 @@ from pmcp_storage import InvalidArgumentError
 def completion_is_one_write(trial: Trial) -> None:
     """complete_with_result stores the result and the terminal status in one write, and takes no
     other status.
+
+    Why: A client that polls between two writes sees 'completed' and finds no result, takes that for
+    the answer, and never asks again. A crash in between makes it permanent.
+
+    Real bug: RQ's worker wrote a job's status to Redis before its result: another process that read
+    in between saw a finished job whose result was None. (https://github.com/rq/rq/issues/1706)
+
+    Mend: Put status, result and message into one record and write it by one put_if_version. Refuse
+    statuses that are not terminal before the write.
     """
     bench = StoreBench(trial)
     owner = trial.owner()
     store = bench.store()
     for status in ENDED:
-        seed_task(trial, owner, status)
+        task_id = status.value
+        seed_task(trial, owner, task_id)
         ended = expect_requests(
             bench,
             {"get": 1, "put_if_version": 1},
             "complete_with_result",
-            partial(store.complete_with_result, owner, status, status, {"content": [1]}, "done"),
+            partial(store.complete_with_result, owner, task_id, status, {"content": [1]}, "done"),
         )
-        found = store.get(owner, status)
+        found = store.get(owner, task_id)
         expect_same("version", (2, 2), (ended.version, found.version))
         stored = (found.record.status, found.record.result, found.record.task.status_message)
         expect_same("status, result, message", (status, {"content": [1]}, "done"), stored)

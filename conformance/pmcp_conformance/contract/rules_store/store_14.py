@@ -12,7 +12,18 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-14", back_doors=("plant",))
 def unknown_fields_survive(trial: Trial) -> None:
-    """Fields of record and task that this version does not know survive every change."""
+    """Fields of record and task that this version does not know survive every change.
+
+    Why: Servers of two versions share one table during an upgrade. If the old one drops fields that
+    it does not know, each change it makes destroys data of the new one.
+
+    Real bug: In Kubernetes, a typed client that updates a custom resource at an older schema
+    version can erase the values of fields that a later version defines.
+    (https://github.com/kubernetes/kubernetes/issues/111703)
+
+    Mend: Change the record that was read by replacing single fields, and never build a new one from
+    the fields you know. Store record.to_json() whole, not columns picked from it.
+    """
     bench = StoreBench(trial)
     store = bench.store()
     for name, change in CHANGES.items():

@@ -14,15 +14,25 @@ from pmcp_conformance.expectations import expect
 
 @rule("STORE-15")
 def time_of_the_last_change(trial: Trial) -> None:
-    """Every change moves last_updated_at to now, and never backwards, even if the clock was set
-    back.
+    """Every change moves last_updated_at to now, one that sets what is set already included, and
+    never backwards, even if the clock was set back.
+
+    Why: Clients poll for a newer last_updated_at. If a change does not move it, they miss it; if it
+    goes backwards after a clock correction, they discard the newer state as old.
+
+    Real bug: Juju's lease manager failed on a clock that had gone backwards while it computed
+    skews, until a monotonic clock was used for that. (https://github.com/juju/juju/pull/6940)
+
+    Mend: In every change set last_updated_at to max(now, the stored one), in one helper that all
+    changes go through.
     """
     bench = StoreBench(trial)
     owner = trial.owner()
     store = bench.store()
     now = datetime.now(UTC)
     for name, change in CHANGES.items():
-        seed_task(trial, owner, name, updated=now - HOUR)
+        # These are the variables and the result that the changes set.
+        seed_task(trial, owner, name, updated=now - HOUR, variables={"a": 1}, result=1)
         change(store, owner, name)
         updated = store.get(owner, name).record.task.last_updated_at
         in_time = now.replace(microsecond=0) <= updated <= datetime.now(UTC)

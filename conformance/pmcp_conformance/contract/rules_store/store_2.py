@@ -12,7 +12,18 @@ from pmcp_conformance.engine.trial import Trial
 
 @rule("STORE-2")
 def minted_ids(trial: Trial) -> None:
-    """The ids of created tasks are UUIDs of version 7, which sort by creation."""
+    """The ids of created tasks are UUIDs of version 7, which sort by creation.
+
+    Why: Listings go by id. With random ids 'newest first' becomes no order at all: a new task turns
+    up on some middle page, and a user looks in vain for what he has just started.
+
+    Real bug: The Alkemio server based its pagination cursors on UUIDs, so newly created
+    organizations came out in random order although their row ids were right.
+    (https://github.com/alkem-io/server/issues/1910)
+
+    Mend: Mint UUIDs of version 7 in create and keep the backend's order of task ids by code point.
+    Do not sort by a time column as well.
+    """
     bench = StoreBench(trial)
     owner = trial.owner()
     store = bench.store()

@@ -9,7 +9,13 @@ from typing import Any
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import FAILED, expect_same, seed_task
+from pmcp_conformance.contract.rules_store.support import (
+    CHANGES,
+    FAILED,
+    OWNER_CALLS,
+    expect_same,
+    seed_task,
+)
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_raises
 from pmcp_storage import (
@@ -50,20 +56,58 @@ INTERNAL_ERROR = -32603
 Provocation = tuple[type[TaskError], type[StorageError] | None, Callable[[], object]]
 """An error, the kind of its cause, and a call that raises it."""
 
+REQUESTS: list[tuple[str, str]] = [
+    *((name, request) for name in CHANGES for request in ("get", "put_if_version")),
+    ("get", "get"),
+    ("get_result", "get"),
+    ("delete", "get"),
+    ("delete", "delete"),
+    ("create", "count_by_owner"),
+    ("create", "create"),
+    ("list", "list_by_owner"),
+]
+"""Each operation with each request that it sends, in their order."""
+
 
 @rule("STORE-20")
 def errors_for_protocols(trial: Trial) -> None:
     """A TaskError carries -32602 for the caller's mistake and -32603 for a failure, survives
-    pickle, and has the StorageError behind it as its __cause__.
+    pickle, and has the StorageError behind it as its __cause__; an operation whose request has
+    failed raises one.
+
+    Why: Clients decide by the code: -32602 means correct the request, -32603 come back later. Mixed
+    up, they repeat what can never succeed, or give up on a passing outage. Without the cause an
+    operator sees nothing.
+
+    Real bug: Spring AI's MCP support answered with INVALID_PARAMS (-32602) when a resource or
+    prompt method failed by a runtime exception, which is an internal error.
+    (https://github.com/spring-projects/spring-ai/issues/5812)
+
+    Mend: Translate storage errors in one table, give each TaskError class its code, and raise it
+    `from` the StorageError. Quota, conflict, full storage and outages are -32603. Pass to
+    super().__init__ what the constructor takes.
     """
     bench = StoreBench(trial)
     owner = trial.owner()
     seed_task(trial, owner)
+    seed_task(trial, owner, "to fail")
     seed_task(trial, owner, "ended", status=FAILED)
     for provocation in callers_mistakes(bench, owner):
         expect_task_error(provocation, INVALID_PARAMS)
     for provocation in failures(trial, bench, owner):
         expect_task_error(provocation, INTERNAL_ERROR)
+    for name, operation in REQUESTS:
+        failing = partial(call_while_failing, bench, owner, name, operation)
+        expect_task_error((TaskBackendError, BackendError, failing), INTERNAL_ERROR)
+
+
+def call_while_failing(bench: StoreBench, owner: str, name: str, operation: str) -> object:
+    """Make a call to the store while requests of this kind fail."""
+    bench.backend.failures[operation] = BackendError("down")
+    try:
+        return OWNER_CALLS[name](bench.store(max_tasks_per_owner=9), owner, "to fail")
+    finally:
+        bench.backend.failures.clear()
 
 
 def expect_task_error(provocation: Provocation, code: int) -> None:

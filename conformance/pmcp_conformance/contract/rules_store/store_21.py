@@ -13,20 +13,34 @@ from pmcp_storage import TaskQuotaError
 @rule("STORE-21")
 def quota(trial: Trial) -> None:
     """An owner has at most max_tasks_per_owner unexpired tasks, ended ones included: one more is
-    refused until one is deleted, and other owners' do not count.
+    refused before it writes, until one is deleted, and other owners' do not count.
+
+    Why: A quota that counts what has expired locks owners out although they have no task; one that
+    forgets ended tasks lets results pile up until the storage is full.
+
+    Real bug: Brave's sync server keeps an item count for its quota that did not go down when
+    DynamoDB expired items; clients got OVER_QUOTA although they were below it.
+    (https://github.com/brave/go-sync/issues/248)
+
+    Mend: Count with count_by_owner(owner, live_at=now, at_most=limit) before each creation and
+    refuse at >= limit. Keep no counter of your own beside the records.
     """
     bench = StoreBench(trial)
     owner, other = trial.owner(), trial.owner()
-    store = bench.store(max_tasks_per_owner=2)
+    store = bench.store(max_tasks_per_owner=3, page_size=2)
+    another_store = bench.store(max_tasks_per_owner=3, page_size=2)
     for number in range(3):
         seed_expired_task(trial, owner, f"{number} expired")
-    first, second = (store.create(owner, "tools/call").record.task_id for _ in range(2))
-    store.cancel(owner, first)
+    creators = (store, another_store, store)
+    made = [creator.create(owner, "tools/call").record.task_id for creator in creators]
+    store.cancel(owner, made[0])
+    bench.backend.requests.clear()
     for _ in range(2):
-        expect_raises(TaskQuotaError(owner, 2), store.create, owner, "tools/call")
-    listed = [found.record.task_id for found in store.list(owner).tasks]
-    expect_same("the listing", [second, first], listed)
+        expect_raises(TaskQuotaError(owner, 3), store.create, owner, "tools/call")
+    expect_same("writes by the refused", 0, bench.backend.requests["create"])
+    listed = [found.record.task_id for found in store.list(owner, limit=9).tasks]
+    expect_same("the listing", made[::-1], listed)
     expect_same("another owner's version", 1, store.create(other, "tools/call").version)
-    store.delete(owner, first)
+    another_store.delete(owner, made[0])
     expect_same("version after a delete", 1, store.create(owner, "tools/call").version)
-    expect_raises(TaskQuotaError(owner, 2), store.create, owner, "tools/call")
+    expect_raises(TaskQuotaError(owner, 3), store.create, owner, "tools/call")

@@ -24,7 +24,7 @@ GROWTHS: dict[str, Growth] = {
     "set_variables": lambda store, owner: store.set_variables(owner, "task", {"é": TEXT}),
     "set_result": lambda store, owner: store.set_result(owner, "task", [TEXT]),
     "complete_with_result": lambda store, owner: store.complete_with_result(
-        owner, "task", COMPLETED, TEXT
+        owner, "task", COMPLETED, TEXT, "ü" * 20
     ),
     "a message": lambda store, owner: store.update_status(owner, "task", INPUT, TEXT),
 }
@@ -34,7 +34,18 @@ GROWTHS: dict[str, Growth] = {
 @rule("STORE-22")
 def record_limit(trial: Trial) -> None:
     """The whole record, as a change would leave it, may take up to max_record_bytes of JSON in
-    UTF-8; one byte more is refused and changes nothing.
+    UTF-8; one byte more is refused and changes nothing, but a full task can still be cancelled.
+
+    Why: Where characters are counted, or only what is handed in, text that is not ASCII and many
+    small changes grow a task past what the storage takes: then not even its cancellation can be
+    stored.
+
+    Real bug: Dynamoid's size check compared the size of each single attribute with DynamoDB's item
+    limit, which applies to the sum of all names and values in the item, and had an outdated limit
+    besides. (https://github.com/Dynamoid/dynamoid/issues/60)
+
+    Mend: Measure len(record.to_json().encode()) of the whole record as it would be written, message
+    and result included, before the write. A backend must take max_record_bytes of such JSON.
     """
     bench = StoreBench(trial)
     for name, grow in GROWTHS.items():
@@ -79,4 +90,6 @@ def expect_stored_variables_counted(trial: Trial, bench: StoreBench) -> None:
     store.set_variables(owner, "task", {"a": TEXT[::-1]})
     store.set_variables(owner, "task", {"a": None, "b": TEXT})
     expect_same("variables", {"b": TEXT}, store.get(owner, "task").record.variables)
-    expect_same("version", 3, store.cancel(owner, "task").version - 1)
+    full = len(store.get(owner, "task").record.to_json().encode())
+    limited = bench.store(max_record_bytes=full, max_string_bytes=900)
+    expect_same("version after cancel", 4, limited.cancel(owner, "task").version)

@@ -16,6 +16,17 @@ from pmcp_storage import InvalidVariablesError
 def limits_of_variables(trial: Trial) -> None:
     """Variables nested deeper than max_variable_depth, and strings and keys over max_string_bytes
     of UTF-8, are refused before any request; the limits themselves are accepted.
+
+    Why: Deep or huge values are stored once and then break every reader: a parser's recursion
+    limit, a client's memory, an index. Who may write a task could thus disable its listing.
+
+    Real bug: json-smart had no limit to the nesting of arrays and objects, and its recursive parser
+    overflowed the stack on deeply nested input (CVE-2023-1370).
+    (https://github.com/json-path/JsonPath/issues/906)
+
+    Mend: Count a level for objects and for lists alike, the variables themselves being level 1;
+    measure keys as well as values by their UTF-8 bytes; do so without recursion before the first
+    request.
     """
     bench = StoreBench(trial)
     owner = trial.owner()
@@ -33,6 +44,7 @@ def limits_of_variables(trial: Trial) -> None:
         {"a": long},
         {long: 1},
         {"a": [{"b": long}]},
+        {"a": [{long: 1}]},
         {"a": {1}},
     ):
         expect_raises(InvalidVariablesError, store.set_variables, owner, "task", wrong)

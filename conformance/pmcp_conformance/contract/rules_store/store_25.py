@@ -18,7 +18,18 @@ _MOST_PAGES = 60
 @rule("STORE-25")
 def pages_hold_every_task_once(trial: Trial) -> None:
     """A listing holds every unexpired task of the owner once, newest first, for every page size,
-    and only its last page is short.
+    and only its last page is short, unless very many in a row have expired.
+
+    Why: A user who pages through his tasks sees some twice and others never; a page that is short
+    or empty in the middle ends the listing for most clients.
+
+    Real bug: In AWS Amplify's API a limit counted the records searched, not those returned: a list
+    query with a filter and limit 1 gave no item, only a nextToken, although one item matched.
+    (https://github.com/aws-amplify/amplify-cli/issues/449)
+
+    Mend: Ask the backend for limit + 1 records strictly below the cursor's id (<, not <=), drop the
+    expired, and read on until the page is full or the storage is exhausted. Give a cursor whenever
+    more may follow.
     """
     bench = StoreBench(trial)
     owner, other = trial.owner(), trial.owner()
@@ -37,15 +48,18 @@ def pages_hold_every_task_once(trial: Trial) -> None:
 
 
 def expect_expired_left_out(trial: Trial, bench: StoreBench) -> None:
-    """Expired tasks among the others make a page neither short nor incomplete."""
+    """Expired tasks among the others make no page incomplete; a few in a row make none short."""
     owner = trial.owner()
     store = bench.store()
-    for number in range(14):
-        (seed_expired_task if number % 3 else seed_task)(trial, owner, f"{number:02}")
-    live = [f"{number:02}" for number in (12, 9, 6, 3, 0)]
+    for number in range(19):
+        live = number < 10 and number % 3 == 0
+        (seed_task if live else seed_expired_task)(trial, owner, f"{number:02}")
     for limit in (1, 2, 4, 20):
-        found = task_ids_by_page(store, owner, limit)
-        expect_same(f"the tasks in pages of {limit}", live, list(chain(*found)))
+        first, *others = task_ids_by_page(store, owner, limit)
+        found = [*first, *chain(*others)]
+        expect_same(f"the tasks in pages of {limit}", ["09", "06", "03", "00"], found)
+        short = [page for page in others[:-1] if len(page) < limit]
+        expect_same(f"short pages of {limit} after the first", [], short)
 
 
 def task_ids_by_page(store: GenericTaskStore, owner: str, limit: int | None) -> list[list[str]]:

@@ -17,6 +17,17 @@ from pmcp_storage import InvalidCursorError
 def wrong_cursors(trial: Trial) -> None:
     """A cursor that is damaged, made up or made for another owner raises InvalidCursorError before
     any request.
+
+    Why: A client with a broken cursor that gets the first page again loops for ever or shows tasks
+    twice. One that is believed although it was made up begins at an arbitrary place, or crashes the
+    server, and hides the client's bug.
+
+    Real bug: FastMCP accepted a pagination cursor with a negative offset and served a page from the
+    end of the list; a text or a float in it became an internal error.
+    (https://github.com/PrefectHQ/fastmcp/issues/5070)
+
+    Mend: Give the cursor a version, a checksum and the owner, and decode strictly: whatever is
+    wrong raises InvalidCursorError before any request. Never fall back to the first page.
     """
     bench = StoreBench(trial)
     owner, other = trial.owner(), trial.owner()
@@ -31,7 +42,8 @@ def wrong_cursors(trial: Trial) -> None:
     bare = base64.urlsafe_b64encode(b"task 1").decode()
     made_up = {"", " ", "é", "\0", cursor + "=", cursor + " ", cursor[:-4], cursor * 2, bare}
     bench.backend.requests.clear()
-    for wrong in (damaged | made_up | {foreign, "task 1", "A" * 4_000}) - {cursor}:
+    # The ids are the same: only the owner tells the two cursors apart.
+    for wrong in (damaged | made_up | {"task 1", "A" * 4_000}) - {cursor} | {foreign}:
         expect_raises(InvalidCursorError, store.list, owner, cursor=wrong)
     expect_same("requests", {}, dict(bench.backend.requests))
     listed = [found.record.task_id for found in store.list(owner, cursor=cursor).tasks]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import CHANGES, seed_task
+from pmcp_conformance.contract.rules_store.support import (
+    CHANGES,
+    between_read_and_write,
+    expect_same,
+    seed_task,
+)
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_absent, expect_raises, expect_stored
 from pmcp_storage import TaskConflictError, TaskNotFoundError
@@ -17,6 +21,17 @@ from pmcp_storage import TaskConflictError, TaskNotFoundError
 def others_in_between(trial: Trial) -> None:
     """What somebody else does between the read and the write of a change is kept: another's write
     makes the change raise TaskConflictError with both versions, another's delete TaskNotFoundError.
+
+    Why: The caller decided on a state that no longer holds. Repeating its change unasked completes
+    a task that was cancelled meanwhile, or brings back one that its owner has deleted.
+
+    Real bug: In the Redis object mapper rom, saving an object that another process had deleted
+    wrote an incomplete one back, and later reads of it raised an exception.
+    (https://github.com/josiahcarlson/rom/issues/73)
+
+    Mend: Write each change by put_if_version with the version just read. Let
+    ConcurrentModificationError become TaskConflictError with both versions and NotFoundError
+    TaskNotFoundError: no retry, no put, no create.
     """
     bench = StoreBench(trial)
     owner = trial.owner()
@@ -30,13 +45,15 @@ def others_in_between(trial: Trial) -> None:
         between_read_and_write(bench, partial(trial.backend.delete, owner, name))
         expect_raises(TaskNotFoundError(owner, name), change, store, owner, name)
         expect_absent(trial, owner, name)
+    expect_tasks_apart(trial, bench, owner)
 
 
-def between_read_and_write(bench: StoreBench, act: Callable[[], object]) -> None:
-    """Have this done after the next read, before the write that follows it."""
-
-    def after_get() -> None:
-        bench.backend.after_get = None
-        act()
-
-    bench.backend.after_get = after_get
+def expect_tasks_apart(trial: Trial, bench: StoreBench, owner: str) -> None:
+    """A call for another task in between reaches that task, and the change its own."""
+    store = bench.store()
+    for name in ("one", "another"):
+        seed_task(trial, owner, name, variables={})
+    between_read_and_write(bench, partial(store.set_variables, owner, "another", {"b": 1}))
+    store.set_variables(owner, "one", {"a": 1})
+    found = [store.get(owner, name).record.variables for name in ("one", "another")]
+    expect_same("the variables of both tasks", [{"a": 1}, {"b": 1}], found)

@@ -11,13 +11,7 @@ from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect
-from pmcp_storage import (
-    GenericTaskStore,
-    Task,
-    TaskRecord,
-    TaskStatus,
-    VersionedRecord,
-)
+from pmcp_storage import GenericTaskStore, Task, TaskRecord, TaskStatus, VersionedRecord
 
 WORKING = TaskStatus.WORKING
 INPUT = TaskStatus.INPUT_REQUIRED
@@ -48,6 +42,13 @@ TASK_CALLS: dict[str, TaskCall] = {
 }
 """Every operation on one task."""
 
+OWNER_CALLS: dict[str, TaskCall] = {
+    **TASK_CALLS,
+    "create": lambda store, owner, task: store.create(owner, "tools/call", task_id=task),
+    "list": lambda store, owner, task: store.list(owner),
+}
+"""Every operation of an owner."""
+
 
 def seed_task(
     trial: Trial,
@@ -70,6 +71,16 @@ def seed_expired_task(
 ) -> TaskRecord:
     """Write a task that expired an hour ago, which the storage may still hold."""
     return seed_task(trial, owner, task_id, expires_at=datetime.now(UTC) - HOUR, **changes)
+
+
+def between_read_and_write(bench: StoreBench, act: Callable[[], object]) -> None:
+    """Have this done after the next read, before the write that follows it."""
+
+    def after_get() -> None:
+        bench.backend.after_get = None
+        act()
+
+    bench.backend.after_get = after_get
 
 
 def expect_same(name: str, expected: object, observed: object) -> None:

@@ -5,20 +5,28 @@ They are written with escapes where they would not show.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pmcp_conformance.generators.corpus.sample import KeyPair, Sample
 
 
-def _pairs(delimiters: str) -> list[KeyPair]:
+def _pairs(delimiters: Iterable[str]) -> list[KeyPair]:
     return [
         KeyPair((f"{{}}a{d}b", "c"), ("{}a", f"b{d}c"), f"keys joined with {d!r} and split again")
         for d in delimiters
     ]
 
 
+LABELS = [
+    *("#TASK#", "#task#", "TASK#", "task:", "tasks/"),
+    *(f"{d}{label}{d}" for d in ":/" for label in ("task", "tasks", "t")),
+    *("|task|", ":record:", ".task.", "-task-", "::", "//", "__", "--", "||", "->", ", "),
+]
+"""What stands between owner and task in keys that are joined."""
+
 JOINED = [
     *_pairs(":#/|%\\,; .-_~@!&=+$\t\n\x1f\x01\x7f"),
-    KeyPair(("{}a::b", "c"), ("{}a", "b::c"), "keys joined with a doubled delimiter"),
-    KeyPair(("{}a#TASK#b", "c"), ("{}a", "b#TASK#c"), "keys joined with a labelled delimiter"),
+    *_pairs(LABELS),
     KeyPair(("{}a%3Ab", "c"), ("{}a:b", "c"), "percent-encoding that does not encode its own sign"),
     KeyPair(("{}a", "b%2Fc"), ("{}a", "b/c"), "percent-decoding of ids"),
     KeyPair(("{}a\\:b", "c"), ("{}a:b", "c"), "escaping that does not escape its own sign"),
@@ -44,6 +52,8 @@ CASES = [
     Sample("ς", "final sigma, folded into sigma"),
     Sample("K", "a Latin K"),
     Sample("\u212a", "the Kelvin sign, which lower-cases into a Latin k"),
+    Sample("aaa", "base64, YWFh, where case is ignored afterwards"),
+    Sample("aaG", "which is YWFH"),
 ]
 
 ACCENTS = [
@@ -61,6 +71,12 @@ ACCENTS = [
     Sample("\u1e61\u0323", "its neighbour"),
     Sample("\uac00", "a Hangul syllable"),
     Sample("\u1100\u1161", "its letters, which NFC joins"),
+    Sample("\u00e6", "a letter that is written as ae, and that no normal form takes apart"),
+    Sample("ae", "and the two letters"),
+    Sample("\u00f8", "a letter that is no o with an accent, whatever transliterates it"),
+    Sample("o", "and the o"),
+    Sample("\u3042", "hiragana, which collations take for katakana"),
+    Sample("\u30a2", "and katakana"),
 ]
 
 SPACES = [
@@ -121,6 +137,11 @@ UNICODE = [
     Sample("\U0001f468\u200d\U0001f469\u200d\U0001f467", "a family: one sign of five code points"),
     Sample("\\u0041", "an escape that must not be undone"),
     Sample("\\x41", "another one"),
+    Sample("ab", "what is left of an id where characters that do not show are dropped"),
+    Sample("a\u00adb", "a soft hyphen, which collations skip"),
+    Sample("a\u200eb", "a mark of the writing direction"),
+    Sample("\u2764", "a sign that is a text"),
+    Sample("\u2764\ufe0f", "and the same as an emoji, by a variation selector"),
 ]
 
 NUMBERS = [
@@ -170,6 +191,9 @@ PATHS = [
     Sample(".hidden", "a name that listings leave out"),
     Sample("-rf", "a name that looks like an option"),
     Sample("file:///etc/passwd", "a URL"),
+    Sample("etc/passwd", "what an absolute path becomes below a folder"),
+    Sample("a_b", "what a/b becomes where slashes are replaced"),
+    Sample("a%2Fb", "and where they are encoded"),
 ]
 
 QUERIES = [
@@ -178,6 +202,11 @@ QUERIES = [
     Sample('"', "a quoted identifier"),
     Sample("`", "another quote"),
     Sample("a'b", "an apostrophe"),
+    Sample("ab", "what is left of it where quotes are dropped"),
+    Sample("a''b", "what it becomes where quotes are doubled twice"),
+    Sample("a\\", "an escape in front of the closing quote"),
+    Sample("' OR '1'='1", "SQL that closes its quotes"),
+    Sample('" OR ""="', "the same with the other quote"),
     Sample('{"$gt":""}', "an operator of a document store"),
     Sample("$where", "another one"),
     Sample("a\r\nDEL b", "a command behind a line end"),
@@ -217,6 +246,47 @@ RESERVED = [
     Sample("constructor", "a property of every JavaScript object"),
     Sample("__proto__", "and its prototype"),
     Sample("rowid", "a column that SQLite has anyway"),
+]
+
+NAMES = [
+    Sample("x", "an owner of one character"),
+    Sample("*", "a pattern for every owner"),
+    Sample("%", "another one"),
+    Sample("' OR 1=1 --", "a query for every owner"),
+    Sample("tasks", "a table, a bucket or a folder of the storage itself"),
+    Sample("owners", "a list of all owners"),
+    Sample("ids", "an index of an owner"),
+    Sample("expiry", "another one"),
+    Sample("expires", "another one"),
+    Sample("lock.json", "a lock with a record's ending"),
+    Sample(".lock", "a hidden lock"),
+    Sample("tmp.new", "a file that is being written"),
+    Sample("meta", "facts about the storage itself"),
+    Sample("anonymous", "a user who is nobody"),
+    Sample("default", "what stands for nothing given"),
+]
+
+LONG = [
+    Sample("x" * 200, "the plain form"),
+    Sample("y" + "x" * 199, "only the end of long ids kept"),
+    Sample("x" * 100 + "y" + "x" * 99, "the middle of long ids left out"),
+    Sample("x" * 201, "only the beginning of long ids kept"),
+]
+
+CHECKSUMS = [
+    Sample("plumless", "a CRC-32 in place of the key"),
+    Sample("buckeroo", "which is that of plumless"),
+    Sample("Aa", "the hash of Java's strings in place of the key"),
+    Sample("BB", "which is that of Aa"),
+    Sample("aca", "an Adler-32 in place of the key"),
+    Sample("bab", "which is that of aca"),
+    Sample("costarring", "an FNV-1a of 32 bits in place of the key"),
+    Sample("liquid", "which is that of costarring"),
+    Sample("hetairas", "the hash djb2 in place of the key"),
+    Sample("mentioner", "which is that of hetairas"),
+    Sample("ab", "a sum of the characters in place of the key"),
+    Sample("ba", "which is that of ab"),
+    Sample("bA", "and ab's hash times 33"),
 ]
 
 SIBLINGS = [

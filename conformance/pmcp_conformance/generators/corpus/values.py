@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 from pmcp_conformance.generators.corpus.sample import Sample
@@ -57,6 +58,21 @@ STRINGS = [
     Sample("null", "text taken for null"),
     Sample("123", "text taken for a number"),
     Sample("2026-02-23T10:30:00.123456789Z", "text taken for an instant"),
+    Sample("\u00e9\u212b\uac00", "NFC decomposed or composed anew"),
+    Sample("it's a''b ' `x`", "quotes that end a text within a statement, or that are doubled"),
+    Sample("a\\", "an escape in front of the closing quote"),
+    Sample("-- /* ; :name ? $1 @x", "comments and parameters of statements"),
+    Sample("&amp;&lt;&#39; <b>", "entities undone, or markup escaped"),
+    Sample("%41%2F+%zz", "percent-decoding"),
+    Sample("%s %(x)s 100%% {0} {x} {{}}", "placeholders of text formatting"),
+    Sample("${HOME} $HOME ~ \\1 \\g<0>", "variables and references replaced"),
+    Sample("true", "text taken for a boolean"),
+    Sample("yes", "the same by YAML"),
+    Sample("1.50", "text taken for a fraction, which loses its zero"),
+    Sample("1e3", "text taken for a power of ten"),
+    Sample("00123", "leading zeros dropped"),
+    Sample("\x01\x0b\x1f", "control characters that XML has none of"),
+    Sample("\x1b[31mred", "an escape sequence of terminals"),
 ]
 
 OBJECT_KEYS = [
@@ -81,7 +97,23 @@ OBJECT_KEYS = [
     Sample("taskId", "a field of the record"),
     Sample("version", "a column of the storage"),
     Sample("k" * 2_000, "a long key"),
+    Sample("snake_case", "names turned into camelCase"),
+    Sample("kebab-case", "hyphens turned into underscores"),
+    Sample("camelCase", "names turned into snake_case"),
+    Sample("status", "a field of the task"),
+    Sample("result", "a field of the record"),
+    Sample("owner_id", "a column of the storage"),
+    Sample("expires_at", "another one"),
+    Sample("data", "another one"),
+    Sample("length", "a property of every list in JavaScript"),
 ]
+
+INDEXES = [
+    Sample({"0": "a"}, "an array of one element, as in PHP and Lua"),
+    Sample({"0": "a", "1": "b"}, "an array counted from 0"),
+    Sample({"1": "a", "2": "b"}, "an array counted from 1"),
+]
+"""Objects that storages take for arrays which they have stored as objects."""
 
 ENCODINGS = [
     Sample({"S": "x"}, "an attribute value of DynamoDB"),
@@ -103,9 +135,9 @@ ENCODINGS = [
 ]
 
 
-def nested(levels: int, *, by: type) -> Any:
-    """A value of that many containers, one in the other: lists, or objects."""
+def nested(levels: int, *, by: Sequence[type]) -> Any:
+    """A value of that many containers, one in the other: lists and objects, by turns as given."""
     value: Any = "inside"
-    for _ in range(levels):
-        value = [value] if by is list else {"level": value}
+    for level in range(levels):
+        value = [value] if by[level % len(by)] is list else {"level": value}
     return value

@@ -17,6 +17,10 @@ class Connection(Protocol):
     """Set to drop whatever the server sends from now on."""
     withheld_answer: bytes
     """Set to keep an answer back until the client sends its next request."""
+    said: bytes
+    """What the server has sent last."""
+    answer_instead: bytes
+    """Set to send this in place of the server's next answer."""
     random: Random
     """What is random in this exchange; the same in each run with the same seed."""
 
@@ -26,6 +30,12 @@ class Connection(Protocol):
 
     def delay_answer(self, answer: bytes, seconds: float) -> None:
         """Send an answer, and whatever the server says after it, with this delay."""
+
+    def hold_request(self, request: bytes, then: Callable[[bytes], None]) -> None:
+        """Keep the request back until no more of it comes, and call `then` with all of it."""
+
+    def answer(self, data: bytes) -> None:
+        """Answer the request, which the server has not seen."""
 
     def close(self, *, reset: bool = False) -> None:
         """End the connection: in order, or so that the client's next call fails with a reset."""

@@ -1,0 +1,1 @@
+"""CAS: compare-and-swap, the operation that keeps updates from being lost."""

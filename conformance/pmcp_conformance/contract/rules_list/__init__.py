@@ -1,0 +1,1 @@
+"""LIST: what a listing holds, in which order, and how it is paged."""

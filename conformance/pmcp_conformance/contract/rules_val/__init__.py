@@ -1,0 +1,1 @@
+"""VAL: what is stored comes back equal and of the same kind."""
