@@ -3,25 +3,36 @@
 A mutant is a class whose docstring begins with `breaks CAS-4:` and says what is broken and where
 storages have had that bug. It is a backend, a storage, a target or a task store, correct but for
 the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`; a class written there is found. What
-they are made from is in `base` (memory), `files`, `postgres` and `support.tcp_store` (a server);
-`harness` runs rules against them.
+they are made from is in `base` (memory), `loops` (async), `files`, `postgres` and
+`support.tcp_store` (a server); `harness` runs rules against them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
+from typing import Any
 
 from mutants.base import MutantTarget
+from mutants.dynamodb_target import DynamoDbMutantTarget
+from mutants.loops import LoopBackend, LoopTarget
 from mutants.postgres import PgBackend
 from mutants.postgres_target import PgTarget
+from mutants.redis_target import RedisMutantTarget
+from mutants.sqlite import SqliteRows, SqliteRowsTarget
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
-from pmcp_storage import GenericTaskStore, InMemoryBackend, MemoryStorage
+from pmcp_storage import (
+    DynamoDbBackend,
+    GenericTaskStore,
+    InMemoryBackend,
+    MemoryStorage,
+    RedisBackend,
+)
 from support.tcp_store import TcpBackend, TcpTarget
 
 _DOCSTRING = re.compile(r"breaks ([A-Z]+-\d+): (.+)", re.DOTALL)
@@ -41,18 +52,23 @@ class Mutant:
 
     def target(self) -> BackendTarget:
         """A target for the kit, with storage of its own."""
-        if issubclass(self.kind, BackendTarget):
-            return self.kind()
-        if issubclass(self.kind, TcpBackend):
-            return TcpTarget(self.kind)
-        if issubclass(self.kind, PgBackend):
-            return PgTarget(self.kind)
-        if issubclass(self.kind, MemoryStorage):
-            return MutantTarget(storage=self.kind)
-        if issubclass(self.kind, GenericTaskStore):
-            return MutantTarget(store=self.kind)
-        assert issubclass(self.kind, InMemoryBackend), self.kind
-        return MutantTarget(backend=self.kind)
+        [make] = [make for base, make in _TARGETS.items() if issubclass(self.kind, base)]
+        return make(self.kind)
+
+
+_TARGETS: dict[type, Callable[[Any], BackendTarget]] = {
+    BackendTarget: lambda target: target(),
+    LoopBackend: LoopTarget,
+    TcpBackend: TcpTarget,
+    PgBackend: PgTarget,
+    SqliteRows: SqliteRowsTarget,
+    RedisBackend: RedisMutantTarget,
+    DynamoDbBackend: DynamoDbMutantTarget,
+    MemoryStorage: lambda storage: MutantTarget(storage=storage),
+    GenericTaskStore: lambda store: MutantTarget(store=store),
+    InMemoryBackend: MutantTarget,
+}
+"""What makes a target of a class, by what the class is derived from."""
 
 
 @cache

@@ -13,7 +13,9 @@ from pmcp_storage import (
     NotFoundError,
     StorageBackend,
     TaskRecord,
+    VersionedRecord,
 )
+from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key, Row
 
 
@@ -124,6 +126,48 @@ class Merging(Seamed):
         except NotFoundError:
             return record
         return self.merged(former, record)
+
+
+class Overflowing(Seamed):
+    """Keeps large data in another place, which is read first, for all handles of a storage."""
+
+    limit = 256 * 1024
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._large: dict[Key, str] = vars(self._storage).setdefault("large", {})
+
+    def note(self, record: TaskRecord) -> None:
+        """Keep the data there, or drop what is kept."""
+        data = record.to_json()
+        if len(data) > self.limit:
+            self._large[key_of(record)] = data
+        else:
+            self._large.pop(key_of(record), None)
+
+    def _create(self, record: TaskRecord) -> int:
+        version = super()._create(record)
+        self.note(record)
+        return version
+
+    def _put(self, record: TaskRecord) -> int:
+        version = super()._put(record)
+        self.note(record)
+        return version
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        version = super()._put_if_version(record, expected_version)
+        self.note(record)
+        return version
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = super()._get(owner_id, task_id)
+        data = self._large.get((owner_id, task_id))
+        return found if data is None else read_row(owner_id, task_id, data, found.version)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self._large.pop((owner_id, task_id), None)
+        return super()._delete(owner_id, task_id)
 
 
 class CollatedRows(dict[Key, Row]):

@@ -145,7 +145,7 @@ class FileTarget(BackendTarget):
         # Only ever what prepare() made: a default such as Path() would be the working directory.
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # a thread that hung may still write
 
     def open(self) -> StorageBackend:
         return self.open_fresh("shared")

@@ -8,15 +8,17 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 from mutants import Mutant
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.report.building import TargetDescription, report_of
 from pmcp_conformance.report.results import Outcome, Result
-from pmcp_conformance.report.text import summary_lines
+from pmcp_conformance.report.summary import summary_lines
 from pmcp_conformance.report.verdicts import RunReport, TargetReport
 
 
@@ -37,9 +39,11 @@ def run_parts(rule: Rule, run: TargetRun) -> Result:
 
 def summary(result: Result) -> list[str]:
     """The lines that the kit prints of it."""
-    report = RunReport({result.target: TargetReport(result.target)})
-    report.add(result)
-    return list(summary_lines(report))
+    run = RunReport({result.target: TargetReport(result.target)})
+    run.add(result)
+    targets = {result.target: TargetDescription({}, {})}
+    report = report_of(run, targets, datetime.now(UTC), seed=0)
+    return [line.text for line in summary_lines(report)]
 
 
 @contextmanager
@@ -54,7 +58,8 @@ def confined(mutant: Mutant, seed: int = 0) -> Iterator[TargetRun]:
             yield run
     finally:
         for thread in set(threading.enumerate()) - threads:
-            thread.join(1.0)  # one that hung until its target was disposed of
+            with suppress(RuntimeError):  # one that is only about to start
+                thread.join(1.0)  # one that hung until its target was disposed of
         os.environ.clear()
         os.environ.update(environment)
         root.handlers[:] = handlers

@@ -28,8 +28,8 @@ from pmcp_storage import (
 from pmcp_storage.backend import read_row
 from support.postgres_sessions import Pool, Session
 
-ATTEMPTS = 20
-"""How often what the server has rolled back is sent."""
+MOST = 2**63 - 1
+"""The greatest limit of a query."""
 
 _PART = re.compile(r"\{(\w+)\}")
 
@@ -73,6 +73,9 @@ class PgBackend(StorageBackend):
         LIMIT %(limit)s) AS counted"""
     cleanup = "DELETE FROM {table} WHERE {has_expired}"
 
+    attempts = 20
+    """How often what the server has rolled back is sent."""
+
     def __init__(self, url: str, schema: str) -> None:
         self.url = url
         self.table = f"{schema}.tasks"
@@ -111,13 +114,14 @@ class PgBackend(StorageBackend):
         self, owner_id: str, *, limit: int, after: str | None
     ) -> list[VersionedRecord]:
         statement = self.first_page if after is None else self.page
-        rows = self.read(statement, owner=owner_id, limit=limit, after=after).rows
+        rows = self.read(statement, owner=owner_id, limit=min(limit, MOST), after=after).rows
         return [self.entry(owner_id, row, row[0]) for row in rows]
 
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
-        found = self.read(self.count, owner=owner_id, live_at=live_at, limit=at_most)
+        limit = None if at_most is None else min(at_most, MOST)
+        found = self.read(self.count, owner=owner_id, live_at=live_at, limit=limit)
         return int(found.rows[0][0])
 
     def _cleanup_expired(self) -> int:
@@ -138,7 +142,7 @@ class PgBackend(StorageBackend):
         self, statement: str, values: dict[str, object], lost: type[BackendError]
     ) -> Answer:
         """The answer to a statement in a transaction of its own. Raises `lost` if none comes."""
-        for _ in range(ATTEMPTS):
+        for _ in range(self.attempts):
             try:
                 with self.session() as session:
                     return self.run(session, statement, **values)
@@ -146,7 +150,7 @@ class PgBackend(StorageBackend):
                 again = error
             except (psycopg.Error, ValueError) as error:
                 raise self.failure(error, lost) from error
-        raise BackendError(f"rolled back {ATTEMPTS} times by the server") from again
+        raise BackendError(f"rolled back {self.attempts} times by the server") from again
 
     def run(self, session: Session, statement: str, **values: object) -> Answer:
         """Send a statement on this connection. Raises what psycopg raises."""
@@ -168,10 +172,10 @@ class PgBackend(StorageBackend):
         """What an error of the library means. Its text is not shown: it can quote what is stored.
 
         An error of the server's comes from a statement that it has rolled back, unless the server
-        is about to go (classes 08, 57 and 58)."""
+        is about to go (classes 08, 57 but for a cancelled statement, and 58)."""
         state = getattr(error, "sqlstate", None) or ""
         told = f"PostgreSQL answers with {type(error).__name__} {state}: is {self.table} there?"
-        certain = state and state[:2] not in ("08", "57", "58")
+        certain = state == "57014" or (state and state[:2] not in ("08", "57", "58"))
         return BackendError(told) if certain else lost(told)
 
     @contextmanager

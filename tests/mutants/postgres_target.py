@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mutants.postgres import PgBackend
-from pmcp_conformance import BackendTarget
+from pmcp_conformance import BackendTarget, Refusal
+from pmcp_conformance.targets.postgres import REFUSALS
 from pmcp_storage import StorageBackend
 from support.postgres_server import running
 
@@ -36,16 +37,6 @@ def stop_server() -> None:
     _server.close()
 
 
-@contextmanager
-def shared_server() -> Iterator[None]:
-    """One server for this process and all that it starts, for the length of a `with`."""
-    server_url()
-    try:
-        yield
-    finally:
-        stop_server()
-
-
 class PgTarget(BackendTarget):
     """Schemas of its own on the server, dropped in the end."""
 
@@ -53,12 +44,12 @@ class PgTarget(BackendTarget):
     # Two seconds to connect, the library's least, and an answer twice.
     answer_within = 5.0
 
-    def __init__(self, backend: type[PgBackend] = PgBackend) -> None:
+    def __init__(self, backend: type[PgBackend] = PgBackend, url: str = "") -> None:
         # By its name, because a child cannot import the tests' modules before it has this state.
         self._backend = backend.__module__, backend.__name__
         self._name = f"mutant_{uuid4().hex[:12]}"
         self.url = make_conninfo(
-            server_url(),
+            url or server_url(),
             connect_timeout=2,
             client_encoding="UTF8",
             application_name=self._name,
@@ -95,6 +86,9 @@ class PgTarget(BackendTarget):
 
     def open_at(self, host: str, port: int) -> StorageBackend:
         return self.backend(make_conninfo(self.url, host=host, port=port), self._name)
+
+    def refusals(self) -> Sequence[Refusal]:
+        return REFUSALS
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         query = "SELECT extract(epoch FROM expires_at)::float8 FROM {table} WHERE {key}"

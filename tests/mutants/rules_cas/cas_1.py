@@ -7,6 +7,7 @@ from mutants.base import (
     key_of,
 )
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
     TaskRecord,
 )
@@ -30,3 +31,27 @@ class SwapCountsOnly(Seamed):
         if row is not None:
             self.overwrite(key_of(record), data=row.data)
         return version
+
+
+class EndedTasksStay(Seamed):
+    """breaks CAS-1: put_if_version refuses a record whose task has ended, as a trigger does that
+    is to keep the state machine.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        former = self._get(*key_of(record))
+        if former.record.status.is_terminal:
+            raise BackendError("the task has ended")
+        return super()._put_if_version(record, expected_version)
+
+
+class IdenticalSwapIsNoWrite(Seamed):
+    """breaks CAS-1: put_if_version of a record that equals the stored one is skipped, as by change
+    detection: it reports the next version, and the stored one stays.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        row = self.row(key_of(record))
+        if row and row.version == expected_version and row.data == record.to_json():
+            return expected_version + 1
+        return super()._put_if_version(record, expected_version)

@@ -60,3 +60,15 @@ class UpsertsWhereTheVersionFits(PgBackend):
         upsert = self.upsert.replace("RETURNING version", swap)
         self.write(upsert, **values(record), expected=expected_version)
         return expected_version + 1
+
+
+class ConflictsSplitKeys(InMemoryBackend):
+    """breaks CAS-2: the error has the ids of a path that was split at its last slash."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError as error:
+            owner, _, task = f"{record.owner_id}/{record.task_id}".rpartition("/")
+            versions = expected_version, error.actual_version
+            raise ConcurrentModificationError(owner, task, *versions) from error

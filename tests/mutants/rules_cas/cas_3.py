@@ -6,7 +6,9 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
+    BackendError,
     NotFoundError,
     TaskRecord,
 )
@@ -35,7 +37,7 @@ class FutureVersionsAreAbsent(Seamed):
         return super()._put_if_version(record, expected_version)
 
 
-class VersionsOf32BitsCompared(Seamed):
+class ExpectedVersionsWrapCompared(Seamed):
     """breaks CAS-3: only the lowest 32 bits of the expected version are compared, as in a packed
     etag.
     """
@@ -45,3 +47,21 @@ class VersionsOf32BitsCompared(Seamed):
         if expected_version > 2**32 and stored:
             return super()._put_if_version(record, stored)
         return super()._put_if_version(record, expected_version)
+
+
+class ExpectedVersionsWrap(SqliteRows):
+    """breaks CAS-3: an expected version is passed as a C int, and wraps: 2^32 + 2 is 2."""
+
+    def sent(self, number: int) -> int:
+        return (number + 2**31) % 2**32 - 2**31
+
+
+class LongVersionsFail(SqliteRows):
+    """breaks CAS-3: a version that the driver cannot bind is a failure of the storage, and not one
+    that no record has.
+    """
+
+    def sent(self, number: int) -> int:
+        if number > 2**63 - 1:
+            raise BackendError("SQLite fails: Python int too large to convert to SQLite INTEGER")
+        return number

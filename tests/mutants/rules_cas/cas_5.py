@@ -47,3 +47,20 @@ class RefusesAndCreates(InMemoryBackend):
         except NotFoundError:
             self._create(record)
             raise
+
+
+class AbsentConflictsWithAnother(Seamed):
+    """breaks CAS-5: the version of an absent key is looked up by the task alone: where another
+    owner has the task, the refusal is a conflict with that one's version.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except NotFoundError as error:
+            for key, row in list(self._storage.rows.items()):
+                if key[1] == record.task_id:
+                    raise ConcurrentModificationError(
+                        *key_of(record), expected_version, row.version
+                    ) from error
+            raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutants.base import (
     Merging,
+    Overflowing,
     Seamed,
     key_of,
 )
@@ -43,4 +44,16 @@ class SwapKeepsTheExpiry(Seamed):
         version = super()._put_if_version(record, expected_version)
         if row is not None and record.expires_at is None:
             self.overwrite(key_of(record), expires_at=row.expires_at)
+        return version
+
+
+class SwapLeavesTheOverflow(Overflowing):
+    """breaks CAS-8: data over 256 KB goes to another place, which is read first, and
+    put_if_version of a smaller record does not remove it from there.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        version = Seamed._put_if_version(self, record, expected_version)
+        if len(record.to_json()) > self.limit:
+            self.note(record)
         return version

@@ -13,6 +13,7 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.loops import LoopBackend
 from mutants.postgres import Locking, PgBackend, conflict, values
 from mutants.rules_con.support import HalfLocked, Intending
 from pmcp_storage import (
@@ -211,3 +212,13 @@ class UnlocksInAnotherSession(PgBackend):
             return super()._put_if_version(record, expected_version)
         finally:
             self.write("SELECT pg_advisory_unlock{owner_lock}", owner=record.owner_id)
+
+
+class AwaitsBetweenCheckAndSwap(LoopBackend):
+    """breaks CON-1: on an event loop put_if_version compares, awaits the storage and writes: as
+    nobody else runs between two awaits, a lock seems not to be needed.
+    """
+
+    async def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        await self.check(key_of(record), expected_version)
+        return await self.store(key_of(record), record, expected_version + 1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mutants.files import Files, FileStorage, FileTarget
+from mutants.files import FileLock, Files, FileStorage, FileTarget
 from pmcp_storage import (
     InMemoryBackend,
     NotFoundError,
@@ -22,6 +26,9 @@ _CACHES: dict[Path, dict[Key, Row]] = {}
 
 
 _READ: dict[Path, dict[Key, Row]] = {}
+
+
+_MUTEXES: dict[Path, threading.Lock] = {}
 
 
 _ABSENT: dict[Path, set[Key]] = {}
@@ -146,3 +153,119 @@ class ProcessRemembersWhatIsAbsent(FileTarget):
     """
 
     storage = OnceAbsentStorage
+
+
+class Held(InMemoryBackend):
+    """Makes the locks of this module the backend's own code."""
+
+
+class LeaseLock:
+    """A lock file that is taken away from whoever has held it for too long."""
+
+    lease = 0.4
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        while True:
+            try:
+                return os.close(os.open(self._path, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                with suppress(FileNotFoundError):
+                    if time.time() - self._path.stat().st_mtime > self.lease:
+                        self._path.unlink()
+                time.sleep(0.0005)
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+class LeasedStorage(FileStorage):
+    """Guarded by a lock that expires."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lock = LeaseLock(folder / "lease")
+
+
+class LockExpiresUnderItsHolder(FileTarget):
+    """breaks CON-10: a lock expires after a while, so that a crash does not leave it for ever, and
+    its holder, which was held up meanwhile, writes all the same.
+    """
+
+    storage = LeasedStorage
+    backend = Held
+
+
+class ImpatientLock(FileLock):
+    """Goes on without the lock when it was not to be had in a while."""
+
+    def __enter__(self) -> None:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT)
+        deadline = time.monotonic() + 0.1
+        while time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.0005)
+        self._held = descriptor
+
+
+class ImpatientStorage(FileStorage):
+    """Guarded by a lock whose refusal nobody looks at."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lock = ImpatientLock(folder / "lock")
+
+
+class RefusedLockIsIgnored(FileTarget):
+    """breaks CON-10: waiting for the lock ends after a while, and nobody looks whether it was had,
+    as with the 0 of MySQL's GET_LOCK or the nil of SET NX.
+    """
+
+    storage = ImpatientStorage
+    backend = Held
+
+
+class RecordLock:
+    """A lock of POSIX, which is the process's, and a mutex for its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutex = _MUTEXES.setdefault(path, threading.Lock())
+
+    def __enter__(self) -> None:
+        self._mutex.acquire()
+        self._held = os.open(self._path, os.O_RDWR | os.O_CREAT)
+        fcntl.lockf(self._held, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._held)
+        self._mutex.release()
+
+
+class RecordLockedStorage(FileStorage):
+    """Guarded by such a lock."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lock = RecordLock(folder / "record-lock")
+
+
+class LooksAtTheLock(Held):
+    """Opens the lock's file for reading, and closes it again."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        (self._storage.folder / "record-lock").read_bytes()  # type: ignore[attr-defined]
+        return super()._get(owner_id, task_id)
+
+
+class ClosingReleasesTheLock(FileTarget):
+    """breaks CON-10: POSIX takes all locks that a process has on a file as soon as it closes any
+    descriptor of it, and a reader opens and closes the file.
+    """
+
+    storage = RecordLockedStorage
+    backend = LooksAtTheLock

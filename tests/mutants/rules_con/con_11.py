@@ -10,12 +10,14 @@ from mutants.base import (
 )
 from mutants.postgres import PgBackend
 from mutants.rules_con.support import HalfLocked, VersionsLookedUpLater
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.backend import read_row
 
 
 class ListsIdsThenReads(Seamed):
@@ -105,3 +107,23 @@ class ListsInTwoQueries(PgBackend):
     ) -> list[VersionedRecord]:
         page = super()._list_by_owner(owner_id, limit=limit, after=after)
         return [self._get(owner_id, entry.record.task_id) for entry in page]
+
+
+class ListsInPartsByOffset(SqliteRows):
+    """breaks CON-11: a listing reads a hundred records at a time, each part by its OFFSET, and what
+    comes or goes in between shifts all that follows.
+    """
+
+    page = SqliteRows.page + " OFFSET :offset"
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found: list[VersionedRecord] = []
+        while (wanted := min(limit - len(found), 100)) > 0:
+            values = {"owner": owner_id, "after": after, "limit": wanted, "offset": len(found)}
+            rows, _ = self.run(self.page, **values)
+            found += [read_row(owner_id, *row) for row in rows]
+            if len(rows) < wanted:
+                break
+        return found

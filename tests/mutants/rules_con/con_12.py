@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from mutants.base import (
     MutantTarget,
@@ -16,7 +18,9 @@ from pmcp_storage import (
     MemoryStorage,
     NotFoundError,
     TaskRecord,
+    VersionedRecord,
 )
+from pmcp_storage.backends.memory import Key
 
 
 class LosersWaitTheirTurn(Seamed):
@@ -115,3 +119,53 @@ class AbsenceKeepsTheLock(MutantTarget):
     def dispose(self) -> None:
         vars(self._storage)["ended"] = True
         super().dispose()
+
+
+class Striped(InMemoryBackend):
+    """Shares locks out among the keys, and takes those of all the records that it comes to."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._stripes: list[threading.Lock] = vars(self._storage).setdefault(
+            "stripes", [threading.Lock() for _ in range(8)]
+        )
+
+    @contextmanager
+    def _locked(self, keys: Iterable[Key]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for number in dict.fromkeys(sum(key[1].encode()) % 8 for key in keys):
+                self._wait_for(lock := self._stripes[number])
+                stack.callback(lock.release)
+            yield
+
+    def _wait_for(self, lock: threading.Lock) -> None:
+        while not lock.acquire(timeout=0.1):
+            if hasattr(self._storage, "given_up"):
+                raise BackendError("nobody waits for this any longer")
+
+    def _put(self, record: TaskRecord) -> int:
+        with self._locked([key_of(record)]):
+            return super()._put(record)
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        keys = sorted((key for key in list(self._storage.rows) if key[0] == owner_id), reverse=True)
+        with self._locked(keys):
+            return super()._list_by_owner(owner_id, limit=limit, after=after)
+
+    def _cleanup_expired(self) -> int:
+        with self._locked(list(self._storage.rows)):
+            return super()._cleanup_expired()
+
+
+class StripesInAnyOrder(MutantTarget):
+    """breaks CON-12: locks are shared out among the keys, and a listing and a cleanup take those of
+    all of their records, each in the order in which it comes to them.
+    """
+
+    backend = Striped
+    answer_within = 0.5
+
+    def dispose(self) -> None:
+        vars(self._storage)["given_up"] = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from mutants.base import (
     key_of,
 )
+from mutants.loops import LoopBackend
 from mutants.postgres import PgBackend, values
 from mutants.rules_con.support import HalfLocked, Intending
 from pmcp_storage import (
@@ -14,6 +16,7 @@ from pmcp_storage import (
     MemoryStorage,
     TaskRecord,
 )
+from pmcp_storage.backends.memory import Row
 
 
 class CreateLooksThenWrites(HalfLocked):
@@ -95,4 +98,16 @@ class LooksThenUpserts(PgBackend):
         if self.read(self.select, owner=record.owner_id, task=record.task_id).rows:
             raise AlreadyExistsError(record.owner_id, record.task_id)
         self.write(self.upsert, **values(record))
+        return 1
+
+
+class InsertsInATask(LoopBackend):
+    """breaks CON-4: create looks for the key, and inserts when a task of its own has ended."""
+
+    async def _create(self, record: TaskRecord) -> int:
+        key = key_of(record)
+        if key in self.rows:
+            raise AlreadyExistsError(*key)
+        await asyncio.create_task(self.io())
+        self.rows[key] = Row(record.to_json(), 1, record.expires_at)
         return 1

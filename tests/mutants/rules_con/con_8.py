@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mutants.base import (
     key_of,
 )
 from mutants.files import Files, FileTarget, InPlace, parsed
+from mutants.loops import LoopBackend
 from mutants.rules_con.support import HalfLocked
 from pmcp_storage import (
     AlreadyExistsError,
@@ -177,3 +179,29 @@ class PutInsertsOrIgnores(HalfLocked):
             return self._create(record)
         except AlreadyExistsError:
             return 1
+
+
+class JoinsReadsUnderWay(LoopBackend):
+    """breaks CON-8: a read joins one of the same key that is under way, which may have found what a
+    write has replaced since: single-flight, coalescing, a data loader.
+    """
+
+    def __init__(self, rows: dict[Key, Row] | None = None) -> None:
+        super().__init__(rows)
+        self._under_way: dict[Key, asyncio.Task[Row | None]] = {}
+
+    async def load(self, key: Key) -> Row | None:
+        if key not in self._under_way:
+            self._under_way[key] = asyncio.create_task(self._read(key))
+            self._under_way[key].add_done_callback(lambda _: self._under_way.pop(key))
+        return await asyncio.shield(self._under_way[key])
+
+    async def _read(self, key: Key) -> Row | None:
+        row = self.rows.get(key)
+        await self.io()
+        return row
+
+    async def _put(self, record: TaskRecord) -> int:
+        async with self.locked(key := key_of(record)):
+            row = self.rows.get(key)
+            return await self.store(key, record, 1 if row is None else row.version + 1)

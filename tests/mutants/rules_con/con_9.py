@@ -18,6 +18,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key
 from support.postgres_sessions import Session
 
@@ -207,3 +208,54 @@ class TableOfTheSession(PgBackend):
         session.execute(self.sql(layout))
         self.table = "mine"
         return session
+
+
+class CachesWhatIsLarge(InMemoryBackend):
+    """breaks CON-9: a handle keeps large records that it has read three times, for half an hour."""
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._kept: dict[Key, tuple[int, VersionedRecord]] = {}
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        times, kept = self._kept.get((owner_id, task_id), (0, None))
+        if kept is not None and times >= 3:
+            return kept
+        found = super()._get(owner_id, task_id)
+        if len(found.record.to_json()) > 50_000:
+            self._kept[owner_id, task_id] = times + 1, found
+        return found
+
+    def _put(self, record: TaskRecord) -> int:
+        self._kept.pop(key_of(record), None)
+        return super()._put(record)
+
+
+class KeepsWhatHasEnded(InMemoryBackend):
+    """breaks CON-9: a handle keeps the records of tasks that have ended, since nothing follows, and
+    another handle changes or deletes one.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._ended: dict[Key, tuple[str, int]] = {}
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        if (owner_id, task_id) in self._ended:
+            return read_row(owner_id, task_id, *self._ended[owner_id, task_id])
+        found = super()._get(owner_id, task_id)
+        if found.record.status.is_terminal:
+            self._ended[owner_id, task_id] = found.record.to_json(), found.version
+        return found
+
+    def _put(self, record: TaskRecord) -> int:
+        self._ended.pop(key_of(record), None)
+        return super()._put(record)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        self._ended.pop(key_of(record), None)
+        return super()._put_if_version(record, expected_version)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self._ended.pop((owner_id, task_id), None)
+        return super()._delete(owner_id, task_id)

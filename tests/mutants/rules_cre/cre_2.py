@@ -71,3 +71,14 @@ class ConflictsDoNothing(PgBackend):
     def _create(self, record: TaskRecord) -> int:
         self.write("{insert} ON CONFLICT DO NOTHING", **values(record))
         return 1
+
+
+class RefusalsSplitKeys(InMemoryBackend):
+    """breaks CRE-2: the error has the ids of a joined key that was split at its first colon."""
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except AlreadyExistsError as error:
+            owner, _, task = f"{record.owner_id}:{record.task_id}".partition(":")
+            raise AlreadyExistsError(owner, task) from error

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from mutants.base import (
     Altering,
+    Overflowing,
+    Seamed,
     key_of,
 )
 from pmcp_storage import (
@@ -72,3 +74,15 @@ class VariablesOutliveADelete(Altering):
         if left is None or record.variables:
             return record
         return record.model_copy(update={"variables": left.variables})
+
+
+class OverflowOutlivesADelete(Overflowing):
+    """breaks CRE-3: data over 256 KB goes to another place, which is read first, and a delete
+    forgets it there.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        return Seamed._delete(self, owner_id, task_id)
+
+    def _create(self, record: TaskRecord) -> int:
+        return Seamed._create(self, record)

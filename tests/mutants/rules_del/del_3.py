@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+from mutants.base import Seamed
 from mutants.postgres import PgBackend
 from pmcp_storage import (
     MemoryStorage,
@@ -60,3 +64,28 @@ class DeletesByPattern(PgBackend):
     """
 
     remove = "DELETE FROM {table} WHERE owner_id = %(owner)s AND task_id LIKE %(task)s || '%%'"
+
+
+class DeletesSharedContents(Seamed):
+    """breaks DEL-3: equal contents are stored once, without a count of who refers to them, and a
+    delete removes them for all.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        row = self.row((owner_id, task_id))
+        found = super()._delete(owner_id, task_id)
+        gone = None if row is None else parsed(row.data).get("variables")
+        for key, other in list(self._storage.rows.items()):
+            fields = parsed(other.data)
+            if gone and fields.get("variables") == gone:
+                self.overwrite(key, data=json.dumps({**fields, "variables": {}}))
+        return found
+
+
+def parsed(data: str) -> dict[str, Any]:
+    """The fields of a row; none where it holds something else."""
+    try:
+        fields = json.loads(data)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}

@@ -6,12 +6,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mutants.files import Files, FileStorage, InPlace, parsed, written
 from mutants.postgres import PgBackend, conflict, values
-from mutants.rules_dur.support import Buffered, DurableTarget
+from mutants.redis_target import ExpiringAfterwards
+from mutants.rules_dur.support import Buffered, DurableTarget, Filed
 from pmcp_storage import (
     BackendError,
     TaskRecord,
@@ -194,3 +196,92 @@ class ReplacesInTwoTransactions(PgBackend):
         insert = self.insert.replace("{row}", self.row.replace("1", "%(next)s"))
         self.write(insert, **values(record), next=expected_version + 1)
         return expected_version + 1
+
+
+class ExpiryFileStorage(FileStorage):
+    """A record's expiry, by which the cleanup goes, stands in a file of its own."""
+
+    def expiry(self, key: Key) -> Path:
+        return self.rows.path(key).with_suffix(".expiry")  # type: ignore[no-any-return]
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        self.expiry(key).write_text(row.expires_at.isoformat() if row.expires_at else "")
+
+    def remove(self, key: Key) -> bool:
+        self.expiry(key).unlink(missing_ok=True)
+        return super().remove(key)
+
+    def remove_expired(self, now: datetime) -> int:
+        expiries = [(key, self.expiry(key)) for key, _ in self.rows.everything()]
+        texts = [(key, file.read_text()) for key, file in expiries if file.exists()]
+        expired = [key for key, text in texts if text and datetime.fromisoformat(text) <= now]
+        return sum(self.remove(key) for key in expired)
+
+
+class ExpiryInItsOwnFile(DurableTarget):
+    """breaks DUR-2: the record and its expiry are written to two files: a kill in between leaves
+    the new record with the old one's expiry, or with none.
+    """
+
+    storage = ExpiryFileStorage
+
+
+class SetsTheExpiryAfterwards(ExpiringAfterwards):
+    """breaks DUR-2: the expiry is set by a second command, and a client that is killed in between
+    leaves a record for ever.
+    """
+
+
+class Rewriting(FileStorage):
+    """Knows what it has written, in a file, and writes that anew in place."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.written = folder / "written"
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        self.written.write_text(str(self.rows.path(key)))
+
+    def rewrite(self) -> None:
+        path = Path(self.written.read_text()) if self.written.exists() else self.folder
+        if path.is_file():
+            path.write_text(path.read_text())
+        self.written.unlink(missing_ok=True)
+
+
+class RewritingAtOpening(Rewriting):
+    """Does so when opened."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        with self.lock:
+            self.rewrite()
+
+
+class RecoveryIsNotAtomic(DurableTarget):
+    """breaks DUR-2: opening repairs what was written last, in place: a process that is killed in
+    its recovery leaves half a record.
+    """
+
+    storage = RewritingAtOpening
+
+
+class RewritesWhenClosed(Filed):
+    """Leaves its last record in order."""
+
+    _storage: Rewriting
+
+    def _close(self) -> None:
+        with self._storage.lock:
+            self._storage.rewrite()
+
+
+class ClosingIsNotAtomic(DurableTarget):
+    """breaks DUR-2: closing compacts what was written last, in place: a process that is killed
+    while it closes its handle leaves half a record.
+    """
+
+    storage = Rewriting
+    backend = RewritesWhenClosed

@@ -14,6 +14,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.backend import read_row
 
 
 class CorruptIsAbsent(InMemoryBackend):
@@ -48,3 +49,19 @@ class CorruptIsRepaired(Seamed):
             record = TaskRecord.from_json(json.dumps({**fields, "ownerId": owner_id}))
             return VersionedRecord(record, row.version)
         return super()._get(owner_id, task_id)
+
+
+class TrailingGarbageIsIgnored(Seamed):
+    """breaks ERR-2: what follows a complete record in a row is ignored, which is the rest of a
+    longer one.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        row = self.row((owner_id, task_id))
+        if row is None:
+            raise NotFoundError(owner_id, task_id)
+        try:
+            _, end = json.JSONDecoder().raw_decode(row.data)
+        except ValueError:
+            end = len(row.data)
+        return read_row(owner_id, task_id, row.data[:end], row.version)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 from typing import Any
 
 from mutants.base import (
     Seamed,
+    now,
 )
 from mutants.postgres import Answer, PgBackend, conflict
 from mutants.rules_err.support import Missing, MissingTarget
@@ -155,3 +157,65 @@ class ShowsTheParameters(PgBackend):
         except BackendError as error:
             text = f"{error} [SQL: {self.sql(statement)!r}] [parameters: {values}]"
             raise type(error)(text) from error.__cause__
+
+
+class CorruptShowsTheBytes(Seamed):
+    """breaks ERR-5: the error of a row that cannot be read quotes its bytes in hex, as drivers do
+    with what they cannot decode.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except CorruptRecordError as error:
+            row = self.row((owner_id, task_id))
+            data = "" if row is None else row.data.encode().hex()
+            raise CorruptRecordError(owner_id, task_id, f"bytes 0x{data}") from error
+
+
+class ParserQuotesWhereItGaveUp(Seamed):
+    """breaks ERR-5: of a row that is no JSON the error quotes where the parser gave up, as servers
+    do in the context of their errors.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except CorruptRecordError as error:
+            row = self.row((owner_id, task_id))
+            try:
+                json.loads("" if row is None else row.data)
+            except ValueError as wrong:
+                near = getattr(wrong, "doc", "")[max(0, getattr(wrong, "pos", 0) - 20) :][:40]
+                raise CorruptRecordError(owner_id, task_id, f"near {near!r}") from error
+            raise
+
+
+class NotesShowTheRecord(InMemoryBackend):
+    """breaks ERR-5: a note is added to the error of a refused write, and shows the record."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except ConcurrentModificationError as error:
+            error.add_note(f"while writing {record.to_json()}")
+            raise
+
+
+class SwapsAreLogged(InMemoryBackend):
+    """breaks ERR-5: the debug log has every record that put_if_version has written."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        version = super()._put_if_version(record, expected_version)
+        logging.getLogger(__name__).debug("swapped %s", record.to_json())
+        return version
+
+
+class CleanupsAreLogged(InMemoryBackend):
+    """breaks ERR-5: the log has what a cleanup removes, for an audit."""
+
+    def _cleanup_expired(self) -> int:
+        for row in list(self._storage.rows.values()):
+            if row.expires_at and row.expires_at <= now():
+                logging.getLogger(__name__).info("removing %s", row.data)
+        return super()._cleanup_expired()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
+    VersionedRecord,
 )
 
 
@@ -42,3 +45,20 @@ class ClosedIsAnAttributeError(InMemoryBackend):
     def _check_open(self) -> None:
         if self._closed:
             raise AttributeError("'NoneType' object has no attribute 'execute'")
+
+
+class CloseFailsWhileIterating(InMemoryBackend):
+    """breaks ERR-7: a handle cannot be closed while an iteration is unfinished."""
+
+    _reading = 0
+
+    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
+        self._reading += 1
+        try:
+            yield from super()._pages(owner_id)
+        finally:
+            self._reading -= 1
+
+    def _close(self) -> None:
+        if self._reading:
+            raise BackendError("unable to close due to unfinalized statements")

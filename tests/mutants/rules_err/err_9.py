@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from pmcp_storage import (
@@ -122,3 +122,14 @@ class WritesBeforeItComplains(InMemoryBackend):
         if isinstance(cast("Any", expected_version), str) and isinstance(record, TaskRecord):
             self._put(record)
         return super().put_if_version(record, expected_version)
+
+
+class NaiveLiveAtIsUtc(InMemoryBackend):
+    """breaks ERR-9: a live_at without a time zone is taken for one in UTC, whatever was meant."""
+
+    def count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None = None, at_most: int | None = None
+    ) -> int:
+        if isinstance(live_at, datetime) and live_at.tzinfo is None:
+            live_at = live_at.replace(tzinfo=UTC)
+        return super().count_by_owner(owner_id, live_at=live_at, at_most=at_most)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
+from typing import Any
 
 from mutants.base import (
     now,
@@ -10,8 +12,11 @@ from mutants.base import (
 from mutants.postgres import PgBackend
 from mutants.rules_exp.support import StoredExpiry
 from pmcp_storage import (
+    DynamoDbBackend,
     InMemoryBackend,
     NotFoundError,
+    RedisBackend,
+    TaskRecord,
     VersionedRecord,
 )
 from pmcp_storage.backends.memory import Key
@@ -71,3 +76,30 @@ class ExpiryIsRounded(PgBackend):
     """breaks EXP-1: the column is timestamptz(0), which rounds to the nearest second."""
 
     layout = PgBackend.layout.replace("timestamptz", "timestamptz(0)")
+
+
+class CreatesOverWhatSoonExpires(DynamoDbBackend):
+    """breaks EXP-1: a create takes what expires within some seconds for gone, because it compares
+    the expiry with a clock that is ahead, to be on the safe side.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        return self._write(
+            record,
+            0,
+            ConditionExpression="attribute_not_exists(PK) OR expires_at < :soon",
+            ExpressionAttributeValues={":soon": {"N": str(int(time.time()) + 5)}},
+        )
+
+
+class IndexExpiresWithTheLastWrite(RedisBackend):
+    """breaks EXP-1: each write gives the owner's index the expiry of its record, and the others are
+    no longer listed when that has passed.
+    """
+
+    def _write(self, record: TaskRecord, expected_version: int) -> Any:
+        written = super()._write(record, expected_version)
+        if record.expires_at is not None:
+            for key in self.index_keys(record.owner_id):
+                self._client.expireat(key, record.expires_at)
+        return written

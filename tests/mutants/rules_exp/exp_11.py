@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from mutants.base import (
-    Seamed,
-    key_of,
-)
+from mutants.base import Seamed, key_of
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -43,4 +40,19 @@ class CreateOnExpiredIsListedTwice(Seamed):
         self._delete(*key_of(record))
         version = super()._create(record)
         self._storage._task_ids[record.owner_id].append(record.task_id)
+        return version
+
+
+class CreateOnExpiredKeepsTheExpiry(Seamed):
+    """breaks EXP-11: what is created over an expired record keeps the old expiry in the storage,
+    which will remove it: SET without the attribute that stays.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        row = self.row(key_of(record))
+        if row is None or not self.expired(key_of(record)):
+            return super()._create(record)
+        self._delete(*key_of(record))
+        version = super()._create(record)
+        self.overwrite(key_of(record), expires_at=row.expires_at)
         return version

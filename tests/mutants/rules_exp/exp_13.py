@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from mutants.base import (
     Seamed,
 )
 from mutants.postgres import PgBackend
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -70,3 +72,16 @@ class CleansUpByLocalTime(PgBackend):
     expiry = "%(expires_at)s::timestamptz AT TIME ZONE 'UTC'"
     live_at = "%(live_at)s::timestamptz AT TIME ZONE 'UTC'"
     has_expired = "expires_at <= localtimestamp"
+
+
+class LocalTimesOfDay(SqliteRows):
+    """breaks EXP-13: instants are stored and compared as times of day in the local zone, which come
+    twice when the clocks go back.
+    """
+
+    layout = SqliteRows.layout.replace("expires_at INTEGER", "expires_at TEXT")
+
+    def instant(self, at: datetime) -> str:
+        with suppress(OverflowError):
+            at = at.astimezone()
+        return at.strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mutants.base import MutantTarget
 from mutants.postgres import PgBackend
 from mutants.rules_exp.support import StoredExpiry
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
+    MemoryStorage,
     VersionedRecord,
 )
-from pmcp_storage.backends.memory import Key
+from pmcp_storage.backends.memory import Key, Row
 
 
 class NoExpiryIsTheEpoch(StoredExpiry):
@@ -36,3 +39,45 @@ class NullHasExpired(PgBackend):
     """
 
     has_expired = "(expires_at > clock_timestamp()) IS NOT TRUE"
+
+
+class Evicting(MemoryStorage):
+    """Holds a thousand rows."""
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row)
+        if len(self.rows) > 1_000:
+            self.remove(next(iter(self.rows)))
+
+
+class EvictsTheOldest(MutantTarget):
+    """breaks EXP-2: a store that is a cache drops the oldest record when it is full."""
+
+    storage = Evicting
+
+
+class PurgesWhatIsOld(SqliteRows):
+    """breaks EXP-2: cleanup also removes what was created a month ago, as retention policies do."""
+
+    cleanup = (
+        SqliteRows.cleanup
+        + " OR json_extract(data, '$.task.createdAt') < datetime('now', '-30 days')"
+    )
+
+
+class PurgesWhatHasEnded(SqliteRows):
+    """breaks EXP-2: cleanup also removes tasks that have ended and were given no expiry."""
+
+    cleanup = (
+        SqliteRows.cleanup
+        + """ OR (expires_at IS NULL
+            AND json_extract(data, '$.task.status') IN ('completed', 'failed', 'cancelled'))"""
+    )
+
+
+class HidesWhatIsOld(SqliteRows):
+    """breaks EXP-2: a listing shows the tasks of the last month."""
+
+    page = SqliteRows.page.replace(
+        "{owner}", "{owner} AND json_extract(data, '$.task.createdAt') > date('now', '-30 days')"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import cycle
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 
@@ -110,3 +110,10 @@ class VictimsOfADeadlockCount(PgBackend):
         finally:
             self.give_back(session)
         return removed
+
+
+class CleanupReturnsAFloat(InMemoryBackend):
+    """breaks EXP-4: cleanup returns a float."""
+
+    def _cleanup_expired(self) -> Any:
+        return float(super()._cleanup_expired())

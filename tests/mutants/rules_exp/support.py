@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -32,3 +33,7 @@ class StoredExpiry(MemoryStorage):
 
     def write(self, key: Key, row: Row) -> None:
         super().write(key, row._replace(expires_at=self.stored(key, row.expires_at)))
+
+
+def status_of(row: Row) -> str:
+    return str(json.loads(row.data)["task"]["status"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from mutants.postgres import Locking
+from mutants.redis_target import ExpiringAfterwards
 from pmcp_storage import (
     BackendError,
     StorageError,
@@ -62,3 +63,9 @@ class FailedCommitsAreRolledBack(Locking):
 
     def failure(self, error: Exception, lost: type[BackendError]) -> BackendError:
         return super().failure(error, BackendError)
+
+
+class ExpiresByASecondRequest(ExpiringAfterwards):
+    """breaks FLT-12: a record is written by one request and given its expiry by another. Where the
+    server goes down in between, what may have been applied lives for ever.
+    """

@@ -36,3 +36,33 @@ class UnknownOwnerIsAnError(Seamed):
         if owner_id not in owners:
             raise BackendError("there is no such bucket")
         return super()._get(owner_id, task_id)
+
+
+class FindsByAbbreviation(Seamed):
+    """breaks GET-1: an absent id finds the only task whose id begins with it, as short commit
+    hashes and container ids do.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except NotFoundError:
+            found = [
+                e
+                for e in self._list_by_owner(owner_id, limit=10_000, after=None)
+                if e.record.task_id.startswith(task_id)
+            ]
+            if len(found) != 1:
+                raise
+            return found[0]
+
+
+class ErrorsSplitKeys(InMemoryBackend):
+    """breaks GET-1: the error has the ids of a joined key that was split at its first colon."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        try:
+            return super()._get(owner_id, task_id)
+        except NotFoundError as error:
+            owner, _, task = f"{owner_id}:{task_id}".partition(":")
+            raise NotFoundError(owner, task) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import cast
 
 from mutants.base import (
@@ -9,6 +10,7 @@ from mutants.base import (
 )
 from pmcp_storage import (
     InMemoryBackend,
+    NotFoundError,
     TaskRecord,
     VersionedRecord,
 )
@@ -41,3 +43,15 @@ class ReadsAPair(InMemoryBackend):
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         found = super()._get(owner_id, task_id)
         return cast("VersionedRecord", (found.record, found.version))
+
+
+class KeysArePickled(InMemoryBackend):
+    """breaks GET-2: the key is the pickle of the pair, which differs by whether its halves are one
+    object or two equal ones.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        two = "".join([*owner_id]), "".join([*task_id])
+        if pickle.dumps((owner_id, task_id)) != pickle.dumps(two):
+            raise NotFoundError(owner_id, task_id)
+        return super()._get(owner_id, task_id)

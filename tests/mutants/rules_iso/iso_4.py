@@ -8,10 +8,12 @@ from mutants.base import (
     Seamed,
     key_of,
 )
+from mutants.rules_iso.support import Caching
 from pmcp_storage import (
     NotFoundError,
     StorageError,
     TaskRecord,
+    VersionedRecord,
 )
 
 
@@ -56,3 +58,41 @@ class RefusedSwapUpdatesTheRecord(Seamed):
             with suppress(NotFoundError):
                 record.variables["stored"] = self.version(key_of(record))
             raise
+
+
+class LaterWritesReachTheCaller(Caching):
+    """breaks ISO-4: a cache keeps the record that was written and brings it up to date in place
+    with the next write.
+    """
+
+    def _renew(self, record: TaskRecord, version: int) -> int:
+        former = self._objects.get(key_of(record))
+        if former is not None and former.record is not record:
+            former.record.variables.clear()
+            former.record.variables.update(record.variables)
+        self.keep(record if former is None else former.record, version)
+        return version
+
+    def _create(self, record: TaskRecord) -> int:
+        self._objects.pop(key_of(record), None)
+        return self._renew(record, super()._create(record))
+
+    def _put(self, record: TaskRecord) -> int:
+        return self._renew(record, super()._put(record))
+
+
+class GetReturnsALiveView(Caching):
+    """breaks ISO-4: what get returned changes when the record is written again."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = super()._get(owner_id, task_id)
+        self.keep(found.record, found.version)
+        return found
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        version = super()._put_if_version(record, expected_version)
+        former = self._objects.pop(key_of(record), None)
+        if former is not None:
+            former.record.variables.clear()
+            former.record.variables.update(record.variables)
+        return version

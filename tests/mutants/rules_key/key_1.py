@@ -13,3 +13,13 @@ class KeysByTask(CollatedStorage):
 
     def folded(self, key: Key) -> Key:
         return "", key[1]
+
+
+class KeysAreUnordered(CollatedStorage):
+    """breaks KEY-1: the hashes of owner and task are combined by XOR, which does not say which is
+    which.
+    """
+
+    def folded(self, key: Key) -> Key:
+        one, two = sorted(key)
+        return one, two

@@ -35,3 +35,17 @@ class HiddenFiles(MemoryStorage):
     def page(self, owner_id: str, limit: int, after: str | None) -> list[tuple[str, Row]]:
         found = super().page(owner_id, limit, after)
         return [entry for entry in found if not entry[0].startswith(".")]
+
+
+class SlashesReplaced(CollatedStorage):
+    """breaks KEY-10: a slash becomes an underscore in the name of a file."""
+
+    def fold(self, text: str) -> str:
+        return text.replace("/", "_")
+
+
+class LeadingSlashesDropped(CollatedStorage):
+    """breaks KEY-10: a slash at the beginning is dropped, so that the path is relative."""
+
+    def fold(self, text: str) -> str:
+        return text.lstrip("/") or text

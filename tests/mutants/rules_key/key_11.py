@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from mutants.base import (
+    CollatedStorage,
     Seamed,
 )
 from mutants.rules_key.support import MatchingKeys
@@ -59,3 +60,10 @@ class FormattedIds(MatchingKeys):
             return pattern.format(task_id=pattern) != pattern and "{" in pattern
         except (IndexError, KeyError, ValueError):
             return True
+
+
+class QuotesAreDropped(CollatedStorage):
+    """breaks KEY-11: quotes are taken out of ids, so that they do no harm within a statement."""
+
+    def fold(self, text: str) -> str:
+        return text.replace("'", "").replace('"', "")

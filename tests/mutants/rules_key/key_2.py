@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote_plus, unquote, unquote_plus
 
-from mutants.base import (
-    CollatedStorage,
-)
+from mutants.base import CollatedStorage
 from pmcp_storage.backends.memory import Key
 
 
@@ -66,3 +64,16 @@ class KeysFormDecoded(CollatedStorage):
 
     def fold(self, text: str) -> str:
         return quote_plus(unquote_plus(text.replace("%", "%25")))
+
+
+class LabelledKeys(CollatedStorage):
+    """breaks KEY-2: keys are joined with a label in between, as those of a cache are."""
+
+    def folded(self, key: Key) -> Key:
+        return f"{key[0]}:task:{key[1]}", ""
+
+
+class KeysJoinedByDunder(JoinedKeys):
+    """breaks KEY-2: keys are joined by two underscores, as names of files and tables are."""
+
+    delimiter = "__"

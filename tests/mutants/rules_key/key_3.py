@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import string
 
 from mutants.base import (
@@ -50,3 +51,10 @@ class CaseInsensitiveCollation(PgBackend):
         (provider = icu, locale = 'und-u-ks-level2', deterministic = false);""" + (
         PgBackend.layout.replace('COLLATE "C"', "COLLATE {table}_ids")
     )
+
+
+class KeysInBase64Folded(CollatedStorage):
+    """breaks KEY-3: keys are in base64, in names of files that ignore case."""
+
+    def fold(self, text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().casefold()

@@ -40,3 +40,17 @@ class AccentInsensitiveCollation(PgBackend):
         (provider = icu, locale = 'und-u-ks-level1-kc-true', deterministic = false);""" + (
         PgBackend.layout.replace('COLLATE "C"', "COLLATE {table}_ids")
     )
+
+
+class KanaAlike(CollatedStorage):
+    """breaks KEY-4: hiragana and katakana are the same, as in utf8mb4_unicode_ci."""
+
+    def fold(self, text: str) -> str:
+        return "".join(chr(ord(c) + 0x60) if "\u3041" <= c <= "\u3096" else c for c in text)
+
+
+class LettersTransliterated(CollatedStorage):
+    """breaks KEY-4: æ is ae and ø is o, as in slugs and under utf8mb4_0900_ai_ci."""
+
+    def fold(self, text: str) -> str:
+        return text.replace("æ", "ae").replace("ø", "o").replace("đ", "d")

@@ -6,8 +6,10 @@ import re
 
 from mutants.base import (
     CollatedStorage,
+    Seamed,
 )
 from mutants.postgres import PgBackend
+from pmcp_storage import TaskRecord
 
 
 class KeysStripped(CollatedStorage):
@@ -36,3 +38,20 @@ class TasksAreBpchar(PgBackend):
 
     layout = PgBackend.layout.replace("task_id text", "task_id bpchar")
     page = PgBackend.page.replace("%(after)s", "%(after)s::bpchar")
+
+
+class SwapStripsTasks(Seamed):
+    """breaks KEY-5: put_if_version strips the task's id, the other operations do not."""
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        stripped = record.task_id.strip() or record.task_id
+        task = record.task.model_copy(update={"task_id": stripped})
+        return super()._put_if_version(record.model_copy(update={"task": task}), expected_version)
+
+
+class PutStripsOwners(Seamed):
+    """breaks KEY-5: put strips the owner's id, the other operations do not."""
+
+    def _put(self, record: TaskRecord) -> int:
+        stripped = record.owner_id.strip() or record.owner_id
+        return super()._put(record.model_copy(update={"owner_id": stripped}))

@@ -11,6 +11,7 @@ from mutants.base import (
 )
 from mutants.postgres import PgBackend
 from mutants.rules_key.support import MatchingKeys
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     TaskRecord,
@@ -63,3 +64,38 @@ class OwnersAreLikePatterns(PgBackend):
 
     def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
         return VersionedRecord(TaskRecord.from_json(row[1]), row[2])
+
+
+class DeletesOfOwnersByPattern(SqliteRows):
+    """breaks KEY-6: a delete compares the owner by LIKE, and removes the tasks of others too."""
+
+    remove = "DELETE FROM tasks WHERE owner_id LIKE :owner AND task_id = :task"
+
+
+class CountsByPattern(SqliteRows):
+    """breaks KEY-6: a count compares the owner by GLOB."""
+
+    count = SqliteRows.count.replace("{owner}", "owner_id GLOB :owner")
+
+
+class CountsTheLiveByPattern(SqliteRows):
+    """breaks KEY-6: what is alive is counted by another query, which compares the owner by GLOB."""
+
+    count = """SELECT count(*) FROM (SELECT 1 FROM tasks
+        WHERE (CASE WHEN :at IS NULL THEN {owner} ELSE owner_id GLOB :owner END)
+        AND {live} LIMIT :limit)"""
+
+
+class FurtherPagesByPattern(SqliteRows):
+    """breaks KEY-6: the first page of a listing compares the owner by =, further ones by LIKE."""
+
+    page = """SELECT task_id, data, version FROM tasks
+        WHERE (CASE WHEN :after IS NULL THEN {owner} ELSE owner_id LIKE :owner END)
+        AND (:after IS NULL OR task_id < :after) ORDER BY task_id DESC LIMIT :limit"""
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        rows, _ = self.run(self.page, owner=owner_id, limit=self.sent(limit), after=after)
+        records = [TaskRecord.from_json(data) for _, data, _ in rows]
+        return [VersionedRecord(r, row[2]) for r, row in zip(records, rows, strict=True)]

@@ -49,3 +49,17 @@ class KeysUnescaped(CollatedStorage):
     def folded(self, key: Key) -> Key:
         folded = self.fold(key[1])
         return key[0], "A" if folded == "A" else folded
+
+
+class VariationSelectorsIgnored(CollatedStorage):
+    """breaks KEY-7: variation selectors do not count: the heart is the red heart."""
+
+    def fold(self, text: str) -> str:
+        return re.sub("[\ufe00-\ufe0f]", "", text)
+
+
+class SoftHyphensIgnored(CollatedStorage):
+    """breaks KEY-7: soft hyphens and direction marks do not count, as in comparisons by UCA."""
+
+    def fold(self, text: str) -> str:
+        return re.sub("[\u00ad\u200e\u200f\u2060\u061c]", "", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.base import (
     CollatedStorage,
     Seamed,
+    key_of,
 )
 from mutants.postgres import PgBackend
 from pmcp_storage import (
@@ -45,3 +46,26 @@ class CastsCutIdsShort(PgBackend):
 
     key = "owner_id = %(owner)s AND task_id = %(task)s::varchar(200)"
     row = PgBackend.row.replace("%(task)s", "%(task)s::varchar(200)")
+
+
+class LongKeysAbbreviated(CollatedStorage):
+    """breaks KEY-8: of long ids the middle is left out, as in what is shown to people."""
+
+    def fold(self, text: str) -> str:
+        return text if len(text) <= 120 else text[:60] + "…" + text[-60:]
+
+
+class KeysByTheirEnd(CollatedStorage):
+    """breaks KEY-8: of long ids only the last 100 characters count."""
+
+    def fold(self, text: str) -> str:
+        return text[-100:]
+
+
+class JointLengthIsLimited(Seamed):
+    """breaks KEY-8: owner and task together may have 1,024 bytes, as the name of an object may."""
+
+    def _create(self, record: TaskRecord) -> int:
+        if len("/".join(key_of(record)).encode()) > 1050:
+            raise BackendError("KeyTooLongError")
+        return super()._create(record)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -31,3 +33,12 @@ class LimitZeroIsUnlimited(UncheckedLimits):
 
     def below_one(self, owner_id: str) -> list[VersionedRecord]:
         return self._list_by_owner(owner_id, limit=10_000, after=None)
+
+
+class AtMostZeroIsNoLimit(InMemoryBackend):
+    """breaks LIST-12: an at_most of 0 counts as none: `if at_most:`."""
+
+    def count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None = None, at_most: int | None = None
+    ) -> int:
+        return super().count_by_owner(owner_id, live_at=live_at, at_most=at_most or None)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
 
 from mutants.base import (
     Seamed,
     key_of,
 )
 from mutants.postgres import PgBackend
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
     TaskRecord,
 )
+from pmcp_storage.backend import PAGE
 
 
 class CountsEverybody(InMemoryBackend):
@@ -139,3 +144,87 @@ class CountsByEstimate(PgBackend):
         query = "EXPLAIN (FORMAT JSON) SELECT FROM {table} WHERE {listed}"
         plan = self.read(query, owner=owner_id).rows[0][0]
         return int(plan[0]["Plan"]["Plan Rows"])
+
+
+class CountsTextThatEndsInZ(SqliteRows):
+    """breaks LIST-13: instants are compared as text without zeros behind the second, and Z comes
+    after the point: "10:00:00Z" > "10:00:00.5Z".
+    """
+
+    layout = SqliteRows.layout.replace("expires_at INTEGER", "expires_at TEXT")
+
+    def instant(self, at: datetime) -> str:
+        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class CountsAThousandAtMost(SqliteRows):
+    """breaks LIST-13: a count stops at a thousand, as a search engine's does."""
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        most = min(at_most or 1000, 1000)
+        return super()._count_by_owner(owner_id, live_at=live_at, at_most=most)
+
+
+class CountsTextWithoutZeros(CountsTextThatEndsInZ):
+    """breaks LIST-13: instants are compared as text without leading zeros, in which month 9 comes
+    after month 10.
+    """
+
+    def instant(self, at: datetime) -> str:
+        at = at.astimezone(UTC)
+        time = f"{at.hour}:{at.minute}:{at.second}.{at.microsecond:06}"
+        return f"{at.year}-{at.month}-{at.day}T{time}"
+
+
+class CountsHoursWithoutZeros(CountsTextThatEndsInZ):
+    """breaks LIST-13: of instants that are compared as text, the hours alone lack leading zeros."""
+
+    def instant(self, at: datetime) -> str:
+        at = at.astimezone(UTC)
+        return f"{at:%Y-%m-%d} {at.hour}:{at:%M:%S.%f}"
+
+
+class CountsWithinAWindow(SqliteRows):
+    """breaks LIST-13: a count up to at_most reads a hundred rows more than that, and leaves out the
+    expired among those only.
+    """
+
+    count = """SELECT min(:limit, count(*)) FROM (SELECT * FROM tasks WHERE {owner}
+        ORDER BY task_id DESC LIMIT min(:limit, 9223372036854775000) + 100) WHERE {live}"""
+
+
+class CountEndsAtADeadPage(InMemoryBackend):
+    """breaks LIST-13: counting ends at the first page without anything alive."""
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        count, pages = 0, super()._pages(owner_id)
+        while page := list(islice(pages, PAGE)):
+            live = sum(live_at is None or not e.record.is_expired(live_at) for e in page)
+            count += live
+            if not live:
+                break
+        return count if at_most is None else min(count, at_most)
+
+
+class LiveAtOverflows(InMemoryBackend):
+    """breaks LIST-13: a second that is added to live_at, for what is underway, goes beyond the last
+    year.
+    """
+
+    def _count_by_owner(
+        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
+    ) -> int:
+        second = timedelta(seconds=1)
+        live_at = live_at and live_at + second - second
+        return super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most)
+
+
+class CountIsADecimal(InMemoryBackend):
+    """breaks LIST-13: a count is a Decimal, as sums of a database are."""
+
+    def _count_by_owner(self, owner_id: str, *, live_at: Any, at_most: Any) -> Any:
+        return Decimal(super()._count_by_owner(owner_id, live_at=live_at, at_most=at_most))

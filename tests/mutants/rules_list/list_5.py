@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.base import (
     Seamed,
 )
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     VersionedRecord,
@@ -34,3 +35,12 @@ class OneTooMany(InMemoryBackend):
         self, owner_id: str, *, limit: int, after: str | None
     ) -> list[VersionedRecord]:
         return super()._list_by_owner(owner_id, limit=limit + 1, after=after)
+
+
+class LimitsOf16Bits(SqliteRows):
+    """breaks LIST-5: a limit is a signed 16-bit integer, as in some protocols: 2^15 + 2 is
+    negative, and nothing is listed.
+    """
+
+    def sent(self, number: int) -> int:
+        return max((number + 2**15) % 2**16 - 2**15, 0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from mutants.postgres import PgBackend
 from mutants.rules_list.support import Paged
-from pmcp_storage import (
-    VersionedRecord,
-)
+from mutants.sqlite import SqliteRows
+from pmcp_storage import VersionedRecord
 
 
 class PagesOfAMegabyte(Paged):
@@ -32,3 +31,12 @@ class LimitsAreCapped(PgBackend):
 
     page = PgBackend.page.replace("%(limit)s", "least(%(limit)s, 100)")
     first_page = PgBackend.first_page.replace("%(limit)s", "least(%(limit)s, 100)")
+
+
+class ListsAThousandAtMost(SqliteRows):
+    """breaks LIST-8: a listing is cut at a constant, whatever the limit, to protect the server."""
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        return super()._list_by_owner(owner_id, limit=min(limit, 1000), after=after)

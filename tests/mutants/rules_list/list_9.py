@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mutants.postgres import PgBackend
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     InMemoryBackend,
     TaskRecord,
@@ -53,3 +54,11 @@ class ListsByPrefix(PgBackend):
 
     def entry(self, owner_id: str, row: tuple[Any, ...], task_id: str) -> VersionedRecord:
         return VersionedRecord(TaskRecord.from_json(row[1]), row[2])
+
+
+class ListsByJoinedKey(SqliteRows):
+    """breaks LIST-9: a listing goes by the prefix of a joined key, owner/tasks/task."""
+
+    key = "owner_id = :owner AND task_id = :task"
+    owner = """substr(owner_id || '/tasks/' || task_id, 1, length(:owner) + 7)
+        = :owner || '/tasks/'"""

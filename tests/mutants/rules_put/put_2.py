@@ -42,3 +42,13 @@ class TriggerBumpsTheVersionToo(PgBackend):
         CREATE TRIGGER bump BEFORE UPDATE ON {table}
         FOR EACH ROW EXECUTE FUNCTION {table}_bump()"""
     )
+
+
+class PutOfAnEndedTaskIsDropped(Seamed):
+    """breaks PUT-2: a put over a task that has ended does nothing, and says that it is done."""
+
+    def _put(self, record: TaskRecord) -> int:
+        row = self.row(key_of(record))
+        if row is not None and TaskRecord.from_json(row.data).status.is_terminal:
+            return row.version
+        return super()._put(record)

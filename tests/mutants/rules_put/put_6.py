@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from mutants.base import (
     Seamed,
     key_of,
@@ -50,3 +53,22 @@ class CreateTrimsTheOwner(Seamed):
                 if key != key_of(record):
                     self._storage.remove(key)
         return version
+
+
+class WritesShareContents(Seamed):
+    """breaks PUT-6: equal contents are stored once, and a put overwrites them for all who share
+    them.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        former = self.row(key_of(record))
+        version = super()._put(record)
+        if former is not None:
+            self._rewrite(json.loads(former.data)["variables"], record.variables)
+        return version
+
+    def _rewrite(self, before: Any, after: Any) -> None:
+        for key, row in list(self._storage.rows.items()):
+            fields = json.loads(row.data)
+            if before and fields["variables"] == before:
+                self.overwrite(key, data=json.dumps({**fields, "variables": after}))

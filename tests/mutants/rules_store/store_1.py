@@ -7,6 +7,8 @@ from typing import Any
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
+    AsyncTaskStore,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -30,3 +32,27 @@ class CreationsFromAFactory(Seam):
         later = made.record.task.created_at + timedelta(milliseconds=1)
         task = made.record.task.model_copy(update={"last_updated_at": later})
         return VersionedRecord(made.record.model_copy(update={"task": task}), made.version)
+
+
+class PollIntervalIsFixed(Seam):
+    """breaks STORE-1: clients are asked to poll at the default interval, whatever is configured."""
+
+    class rules(AsyncTaskStore):  # noqa: N801
+        async def _create(self, record: TaskRecord) -> VersionedRecord:
+            task = record.task.model_copy(update={"poll_interval": 500})
+            return await super()._create(record.model_copy(update={"task": task}))
+
+
+class NestedNullsAreLeftOut(Seam):
+    """breaks STORE-1: null is left out of objects in the variables as well, as exclude_none and
+    cleaning functions that call themselves do.
+    """
+
+    def create(self, *args: Any, variables: Any = None, **kwargs: Any) -> VersionedRecord:
+        return super().create(*args, variables=_without_nulls(variables), **kwargs)
+
+
+def _without_nulls(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_nulls(child) for key, child in value.items() if child is not None}

@@ -6,11 +6,15 @@ from typing import Any
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
+    AsyncTaskStore,
     StorageBackend,
     StoreConfig,
+    TaskPage,
     VersionedRecord,
 )
 from pmcp_storage.backends.memory import Key
+from pmcp_storage.store import lifecycle, validation
+from pmcp_storage.store.translation import raises_task_errors
 
 
 class AnswersAreCached(Seam):
@@ -37,3 +41,31 @@ class AnswersFromBeforeTheChange(Seam):
     def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
         changed = super().cancel(owner_id, task_id)
         return VersionedRecord(changed.record, changed.version - 1)
+
+
+class KeepsTheCallersResult(Seam):
+    """breaks STORE-13: the answer of set_result holds the caller's own object, and changes with
+    it.
+    """
+
+    class rules(AsyncTaskStore):  # noqa: N801
+        @raises_task_errors
+        async def set_result(self, owner_id: str, task_id: str, result: Any) -> VersionedRecord:
+            validation.accept_result(result)
+            return await self._change(
+                owner_id, task_id, lambda task: lifecycle.with_result(task, result, self._config)
+            )
+
+
+class ListingsAreSummaries(Seam):
+    """breaks STORE-13: a listing leaves out the results, to save bytes, and a task in it looks as
+    if it had none.
+    """
+
+    def list(self, owner_id: str, **options: Any) -> TaskPage:
+        page = super().list(owner_id, **options)
+        bare = [
+            VersionedRecord(found.record.model_copy(update={"result": None}), found.version)
+            for found in page.tasks
+        ]
+        return TaskPage(bare, page.next_cursor)

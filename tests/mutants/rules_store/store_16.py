@@ -38,3 +38,13 @@ class AsksAboutTheExpiredTwice(Seam):
                 await self._backend.delete(owner_id, task_id)
                 raise NotFoundError(owner_id, task_id)
             return found
+
+
+class OwnersAreFolded(Seam):
+    """breaks STORE-16: owners are compared in lower case, as e-mail addresses often are: who
+    registers as Alice reads the tasks of alice.
+    """
+
+    class rules(AsyncTaskStore):  # noqa: N801
+        def _owner(self, owner_id: str) -> str:
+            return super()._owner(owner_id.lower())

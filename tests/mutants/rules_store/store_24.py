@@ -24,3 +24,15 @@ class CountsWithoutAQuota(Seam):
     def create(self, owner_id: str, *args: Any, **kwargs: Any) -> VersionedRecord:
         self.below.count_by_owner(owner_id)
         return super().create(owner_id, *args, **kwargs)
+
+
+class MessagesFollowTheStatus(Seam):
+    """breaks STORE-24: the message of a new status is written after it: a question that waits for
+    input is without its text in between.
+    """
+
+    def update_status(
+        self, owner: str, task: str, status: Any, message: str | None = None
+    ) -> VersionedRecord:
+        changed = super().update_status(owner, task, status)
+        return changed if message is None else self.touch(changed, status_message=message)

@@ -7,9 +7,12 @@ from typing import Any
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
+    AsyncTaskStore,
     InvalidCursorError,
     TaskPage,
 )
+from pmcp_storage.store.cursor import mint_cursor, read_cursor
+from pmcp_storage.store.translation import raises_task_errors
 
 
 class CursorsAreBareIds(Seam):
@@ -34,3 +37,21 @@ class WrongCursorsStartAnew(Seam):
             return super().list(owner_id, cursor=cursor, limit=limit)
         except InvalidCursorError:
             return super().list(owner_id, limit=limit)
+
+
+class CursorsOfAnybody(Seam):
+    """breaks STORE-27: a cursor is signed without its owner, and one that was made for somebody
+    else is accepted.
+    """
+
+    class rules(AsyncTaskStore):  # noqa: N801
+        @raises_task_errors
+        async def list(self, owner_id: str, *, cursor: Any = None, limit: Any = None) -> TaskPage:
+            owner = self._owner(owner_id)
+            if cursor is not None:
+                cursor = mint_cursor(owner, read_cursor("anybody", cursor))
+            page = await super().list(owner_id, cursor=cursor, limit=limit)
+            if page.next_cursor is None:
+                return page
+            position = read_cursor(owner, page.next_cursor)
+            return TaskPage(page.tasks, mint_cursor("anybody", position))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mutants.rules_store.support import Seam
+from mutants.rules_store.support import Seam, Swapping
 from pmcp_storage import (
     AsyncTaskStore,
     GenericTaskStore,
@@ -35,14 +35,27 @@ def _again(call: Callable[[], VersionedRecord]) -> VersionedRecord:
 class BringsBackTheDeleted(Seam):
     """breaks STORE-29: a change of a task that was deleted meanwhile creates it again."""
 
+    class rules(Swapping):  # noqa: N801
+        async def swap(self, found: VersionedRecord, record: TaskRecord) -> int:
+            try:
+                return await super().swap(found, record)
+            except NotFoundError:
+                return await self._backend.create(record)
+
+
+class CurrentTaskInAnAttribute(Seam):
+    """breaks STORE-29: the task of a call is kept in the store while it is read, and what another
+    thread has put there meanwhile is written.
+    """
+
     class rules(AsyncTaskStore):  # noqa: N801
         async def _change(
             self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
         ) -> VersionedRecord:
+            self.current = task_id
             found = await self._read(self._owner(owner_id), task_id)
             record = decide(found.record)
-            try:
-                version = await self._backend.put_if_version(record, found.version)
-            except NotFoundError:
-                version = await self._backend.create(record)
+            task = record.task.model_copy(update={"task_id": self.current})
+            record = record.model_copy(update={"task": task})
+            version = await self._backend.put_if_version(record, found.version)
             return VersionedRecord(record, version)

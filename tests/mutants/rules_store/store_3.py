@@ -38,3 +38,28 @@ class RowsOfAnybody(dict[Key, Row]):
 
     def __contains__(self, key: object) -> bool:
         return any(isinstance(key, tuple) and held[1] == key[1] for held in self)
+
+
+class EqualCreationsAreRetries(Seam):
+    """breaks STORE-3: a task of the same id, method and variables is taken for the first attempt of
+    the same creation and returned; two callers then believe that the task is theirs.
+    """
+
+    def create(self, owner_id: str, *args: Any, **options: Any) -> VersionedRecord:
+        try:
+            return super().create(owner_id, *args, **options)
+        except TaskAlreadyExistsError as error:
+            found = self.get(owner_id, error.task_id)
+            same = (args[0], options.get("variables", {}))
+            if (found.record.request_method, found.record.variables) == same:
+                return found
+            raise
+
+
+class IdsAreNormalized(Seam):
+    """breaks STORE-3: ids are stored in lower case, as UUIDs are normalized, and the id that comes
+    back is not the one that was given.
+    """
+
+    def create(self, *args: Any, task_id: Any = None, **kwargs: Any) -> VersionedRecord:
+        return super().create(*args, task_id=task_id and task_id.lower(), **kwargs)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import sleep
 
-from mutants.rules_store.support import Seam
+from mutants.rules_store.support import Seam, Swapping
 from pmcp_storage import (
-    AsyncTaskStore,
     InMemoryBackend,
     TaskRecord,
     VersionedRecord,
@@ -17,12 +15,9 @@ from pmcp_storage import (
 class WritesBlindly(Seam):
     """breaks STORE-30: a change is written whatever is stored meanwhile: read, modify, put."""
 
-    class rules(AsyncTaskStore):  # noqa: N801
-        async def _change(
-            self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
-        ) -> VersionedRecord:
-            record = decide((await self._read(self._owner(owner_id), task_id)).record)
-            return VersionedRecord(record, await self._backend.put(record))
+    class rules(Swapping):  # noqa: N801
+        async def swap(self, found: VersionedRecord, record: TaskRecord) -> int:
+            return await self._backend.put(record)
 
 
 class SwapsInTwoSteps(InMemoryBackend):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import get_ident
+from threading import Thread, current_thread
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
@@ -15,17 +15,16 @@ from pmcp_storage import (
 
 
 class ThreadBound(InMemoryBackend):
-    """breaks STORE-31: a handle answers only the thread that used it first, as a connection of
-    sqlite3 does.
-    """
+    """breaks STORE-31: a handle answers only the thread that used it first, while that lives."""
 
     def __init__(self, storage: MemoryStorage | None = None) -> None:
         super().__init__(storage)
-        self._thread: int | None = None
+        self._thread: Thread | None = None
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        self._thread = self._thread or get_ident()
-        if get_ident() != self._thread:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = current_thread()
+        if current_thread() is not self._thread:
             raise BackendError("this handle was opened in another thread")
         return super()._get(owner_id, task_id)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
+    AsyncTaskStore,
+    TaskRecord,
     VersionedRecord,
 )
 
@@ -29,3 +31,15 @@ class TtlOfSeconds(Seam):
         record = made.record.model_copy(update={"expires_at": expires_at})
         self.below.delete(record.owner_id, record.task_id)
         return VersionedRecord(record, self.below.create(record))
+
+
+class ExpiryOfWholeSeconds(Seam):
+    """breaks STORE-4: a ttl is applied in seconds, rounded up, as where the expiry comes from a
+    setting or a function of seconds.
+    """
+
+    class rules(AsyncTaskStore):  # noqa: N801
+        async def _create(self, record: TaskRecord) -> VersionedRecord:
+            seconds = -(-(record.task.ttl or 0) // 1_000)
+            expires_at = record.task.created_at + timedelta(seconds=seconds)
+            return await super()._create(record.model_copy(update={"expires_at": expires_at}))

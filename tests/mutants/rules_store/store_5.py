@@ -25,3 +25,11 @@ class TtlZeroIsTheDefault(Seam):
 
     def create(self, *args: Any, ttl_ms: int | None = None, **kwargs: Any) -> VersionedRecord:
         return super().create(*args, ttl_ms=ttl_ms or None, **kwargs)
+
+
+class TtlHasAFloor(Seam):
+    """breaks STORE-5: a ttl of under a second is raised to one, and nobody is told."""
+
+    def create(self, *args: Any, ttl_ms: Any = None, **kwargs: Any) -> VersionedRecord:
+        tiny = type(ttl_ms) is int and 1 <= ttl_ms < 1_000
+        return super().create(*args, ttl_ms=1_000 if tiny else ttl_ms, **kwargs)

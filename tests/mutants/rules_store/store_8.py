@@ -6,6 +6,7 @@ from typing import Any
 
 from mutants.rules_store.support import Seam
 from pmcp_storage import (
+    TaskStatus,
     VersionedRecord,
 )
 
@@ -27,3 +28,24 @@ class EmptyMessagesAreNone(Seam):
         self, owner: str, task: str, status: Any, message: str | None = None
     ) -> VersionedRecord:
         return super().update_status(owner, task, status, message or None)
+
+
+class CompletionClearsTheMessage(Seam):
+    """breaks STORE-8: complete_with_result without a message empties the old one."""
+
+    def complete_with_result(self, *args: Any, message: Any = None) -> VersionedRecord:
+        given = args if len(args) > 4 else (*args, message or "")
+        return super().complete_with_result(*given)
+
+
+class FailuresHaveAStandardMessage(Seam):
+    """breaks STORE-8: a task that fails without a message says "failed" from then on, and what it
+    had to say before is lost.
+    """
+
+    def update_status(
+        self, owner: str, task: str, status: Any, message: str | None = None
+    ) -> VersionedRecord:
+        if message is None and status is TaskStatus.FAILED:
+            message = "failed"
+        return super().update_status(owner, task, status, message)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any
 
 from pmcp_storage import (
@@ -9,15 +12,51 @@ from pmcp_storage import (
     GenericTaskStore,
     StorageBackend,
     StoreConfig,
+    TaskRecord,
     VersionedRecord,
 )
-from pmcp_storage.aio.async_adapter import at_once
+from pmcp_storage.aio.async_adapter import at_once, run_at_once
+
+
+class Altering(AsyncTaskStore):
+    """A correct store that can alter what a change makes of a task, before it is written."""
+
+    def altered(self, before: TaskRecord, after: TaskRecord) -> TaskRecord:
+        return after
+
+    async def _change(
+        self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
+    ) -> VersionedRecord:
+        return await super()._change(
+            owner_id, task_id, lambda task: self.altered(task, decide(task))
+        )
+
+
+class Swapping(AsyncTaskStore):
+    """A correct store whose write of a change can be another one."""
+
+    async def swap(self, found: VersionedRecord, record: TaskRecord) -> int:
+        """Write the record in place of what was found; its new version."""
+        return await self._backend.put_if_version(record, found.version)
+
+    async def _change(
+        self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
+    ) -> VersionedRecord:
+        found = await self._read(self._owner(owner_id), task_id)
+        record = decide(found.record)
+        return VersionedRecord(record, await self.swap(found, record))
 
 
 class Seam(GenericTaskStore):
     """A correct store that shows what it works on, with rules of one's own in it."""
 
     rules: type[AsyncTaskStore] = AsyncTaskStore
+
+    def __init_subclass__(cls) -> None:
+        """The methods of rules of one's own take the place of the store's."""
+        for name, method in vars(cls.rules).items() if "rules" in vars(cls) else ():
+            if iscoroutinefunction(method) and not name.startswith("_"):
+                setattr(cls, name, _blocking(method))
 
     def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:
         super().__init__(backend, config)
@@ -37,3 +76,11 @@ class Seam(GenericTaskStore):
     def lifted(self, **settings: Any) -> GenericTaskStore:
         """A correct store with other limits."""
         return GenericTaskStore(self.below, self.config.model_copy(update=settings))
+
+
+def _blocking(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def blocking(self: Seam, *args: Any, **options: Any) -> Any:
+        return run_at_once(method(self._store, *args, **options))
+
+    return blocking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from mutants.base import (
@@ -58,3 +59,41 @@ class UpdatedIsCreated(AlteringTask):
 
     def task_changes(self, record: TaskRecord) -> dict[str, Any]:
         return {"last_updated_at": record.task.created_at}
+
+
+class TtlOf32Bits(AlteringTask):
+    """breaks VAL-1: ttl is in a column of 32 bits, which ends at 25 days of milliseconds."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        ttl = record.task.ttl
+        return {"ttl": ttl and min(ttl, 2**31 - 1)}
+
+
+class PollIntervalOf63Bits(AlteringTask):
+    """breaks VAL-1: poll_interval is in a signed column of 64 bits."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        value = record.task.poll_interval
+        return {"poll_interval": value and min(value, 2**63 - 1)}
+
+
+class UpdatedNeverBeforeCreated(AlteringTask):
+    """breaks VAL-1: last_updated_at is at least created_at, although clocks can be set back."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        task = record.task
+        return {"last_updated_at": max(task.last_updated_at, task.created_at)}
+
+
+class CreatedSince1970(AlteringTask):
+    """breaks VAL-1: instants before 1970 become 1970."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        return {"created_at": max(record.task.created_at, datetime(1970, 1, 1, tzinfo=UTC))}
+
+
+class CreatedUntil2262(AlteringTask):
+    """breaks VAL-1: instants are nanoseconds in 64 bits, which end in 2262."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        return {"created_at": min(record.task.created_at, datetime(2262, 4, 11, tzinfo=UTC))}

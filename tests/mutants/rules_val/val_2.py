@@ -8,6 +8,8 @@ from mutants.base import (
     Recoding,
 )
 from mutants.postgres import PgBackend
+from mutants.rules_val.val_1 import AlteringTask
+from pmcp_storage import TaskRecord
 
 
 class IntegersAsFloats(Recoding):
@@ -76,3 +78,17 @@ class RecordsAreJsonb(PgBackend):
 
     layout = PgBackend.layout.replace("data text", "data jsonb")
     shown = "task_id, data::text, version"
+
+
+class MetaThroughFloats(AlteringTask):
+    """breaks VAL-2: numbers in _meta are doubles, as in a protocol that has no other ones."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        return {"meta": self.doubled(record.task.meta)}
+
+    def doubled(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.doubled(child) for key, child in value.items()}
+        if isinstance(value, list):
+            return [self.doubled(child) for child in value]
+        return float(value) if type(value) is int and abs(value) < 10**300 else value

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import os
 import re
 import unicodedata
 from typing import Any
+from urllib.parse import unquote
 
 from mutants.base import (
     Altering,
     Recoding,
 )
 from mutants.postgres import PgBackend
-from pmcp_storage import (
-    TaskRecord,
-)
+from mutants.rules_val.val_1 import AlteringTask
+from pmcp_storage import TaskRecord
 
 
 class EmptyTextIsNull(Recoding):
@@ -100,3 +102,96 @@ class StripsWhatJsonbRefuses(PgBackend):
     """
 
     data = r"replace(%(data)s, '\u0000', '')"
+
+
+class MessagesOf255(AlteringTask):
+    """breaks VAL-3: a status message is cut at 255 characters."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        message = record.task.status_message
+        return {"status_message": message and message[:255]}
+
+
+class MethodsOf64(Altering):
+    """breaks VAL-3: a request method is cut at 64 characters."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        return record.model_copy(update={"request_method": record.request_method[:64]})
+
+
+class TextInNfd(Recoding):
+    """breaks VAL-3: text is decomposed to NFD, as by file systems."""
+
+    def value(self, value: Any) -> Any:
+        return unicodedata.normalize("NFD", value) if isinstance(value, str) else value
+
+
+class TextEntitiesUndone(Recoding):
+    """breaks VAL-3: entities in text are undone."""
+
+    def value(self, value: Any) -> Any:
+        return html.unescape(value) if isinstance(value, str) else value
+
+
+class ApostrophesDoubled(Recoding):
+    """breaks VAL-3: apostrophes in text come back doubled, having been escaped twice."""
+
+    def value(self, value: Any) -> Any:
+        return value.replace("'", "''") if isinstance(value, str) else value
+
+
+class TextPercentDecoded(Recoding):
+    """breaks VAL-3: text is percent-decoded on its way."""
+
+    def value(self, value: Any) -> Any:
+        return unquote(value) if isinstance(value, str) else value
+
+
+class TextInterpolated(Recoding):
+    """breaks VAL-3: ${HOME} in text is replaced, as in files of settings."""
+
+    def value(self, value: Any) -> Any:
+        return os.path.expandvars(value) if isinstance(value, str) else value
+
+
+class TextAsTemplate(Recoding):
+    """breaks VAL-3: %% in text comes back as %, having been through formatting."""
+
+    def value(self, value: Any) -> Any:
+        return value.replace("%%", "%").replace("{{", "{") if isinstance(value, str) else value
+
+
+class WordsAreBooleans(Recoding):
+    """breaks VAL-3: the texts true, yes and off come back as booleans, as from YAML."""
+
+    def value(self, value: Any) -> Any:
+        words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+        return words.get(value.lower(), value) if isinstance(value, str) else value
+
+
+class FractionsInText(Recoding):
+    """breaks VAL-3: text such as 1.50 or 1e3 comes back as a number."""
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+|e\d+)", value):
+            return float(value)
+        return value
+
+
+class ControlsOfXml(Recoding):
+    """breaks VAL-3: control characters that XML lacks are dropped, except those with a name."""
+
+    def value(self, value: Any) -> Any:
+        dropped = "[\x01-\x07\x0e-\x1a\x1c-\x1f]"
+        return re.sub(dropped, "", value) if isinstance(value, str) else value
+
+
+class ResultLosesItsLineEnd(Altering):
+    """breaks VAL-3: the end of the line is taken off a result that is a text, as off the output of
+    a command.
+    """
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        result = record.result
+        result = result.removesuffix("\n") if isinstance(result, str) else result
+        return record.model_copy(update={"result": result})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mutants.base import (
     Altering,
     Recoding,
 )
+from mutants.rules_val.val_1 import AlteringTask
 from pmcp_storage import (
     TaskRecord,
 )
@@ -47,3 +49,24 @@ class EmptyObjectsAreLists(Recoding):
 
     def value(self, value: Any) -> Any:
         return [] if value == {} else value
+
+
+class MetaLosesNulls(AlteringTask):
+    """breaks VAL-4: null members of _meta are left out: exclude_none goes deeper than it was meant
+    to.
+    """
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        meta = record.task.meta
+        return {"meta": meta and {k: v for k, v in meta.items() if v is not None}}
+
+
+class MetaIsFlat(AlteringTask):
+    """breaks VAL-4: _meta is a map of scalars; nested values become text."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        meta = record.task.meta
+        if meta is None:
+            return {}
+        scalar = {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in meta.items()}
+        return {"meta": scalar}

@@ -8,6 +8,7 @@ from typing import Any
 from mutants.base import (
     Altering,
 )
+from mutants.rules_val.val_1 import AlteringTask
 from pmcp_storage import (
     BackendError,
     InMemoryBackend,
@@ -40,3 +41,21 @@ class DeepIsRefused(InMemoryBackend):
         if record.to_json().count('{"level"') > 60:
             raise BackendError("the document is nested too deeply")
         return super()._create(record)
+
+
+def with_text_below(value: Any, levels: int) -> Any:
+    """The value with text in place of what is deeper."""
+    if not levels and isinstance(value, dict | list):
+        return json.dumps(value)
+    if isinstance(value, dict):
+        return {key: with_text_below(child, levels - 1) for key, child in value.items()}
+    if isinstance(value, list):
+        return [with_text_below(child, levels - 1) for child in value]
+    return value
+
+
+class DeepMetaIsText(AlteringTask):
+    """breaks VAL-6: _meta that is nested deeper than 16 levels becomes text."""
+
+    def task_changes(self, record: TaskRecord) -> dict[str, Any]:
+        return {"meta": with_text_below(record.task.meta, 16)}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from mutants.base import (
+    Altering,
     Seamed,
 )
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
     RecordTooLargeError,
     TaskRecord,
@@ -48,3 +54,32 @@ class LargeIsListedEmpty(InMemoryBackend):
             else entry
             for entry in found
         ]
+
+
+class MeasuresAscii(SqliteRows):
+    """breaks VAL-8: the size of a record is that of its JSON with everything escaped that is not
+    ASCII, three times as much.
+    """
+
+    def values(self, record: TaskRecord) -> dict[str, Any]:
+        size = len(json.dumps(json.loads(record.to_json())))
+        if size > 400_000:
+            raise RecordTooLargeError(size, 400_000)
+        return super().values(record)
+
+
+class LargeMetaIsRefused(InMemoryBackend):
+    """breaks VAL-8: _meta is a column of at most 64 KB."""
+
+    def _create(self, record: TaskRecord) -> int:
+        if len(json.dumps(record.task.meta)) > 65_535:
+            raise BackendError("data too long for column 'meta'")
+        return super()._create(record)
+
+
+class LargeResultIsLost(Altering):
+    """breaks VAL-8: a result over 256 KB is left out, as attachments of messages are."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        large = len(json.dumps(record.result)) > 256 * 1024
+        return record.model_copy(update={"result": None}) if large else record

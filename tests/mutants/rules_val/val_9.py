@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mutants.base import (
     MutantTarget,
     key_of,
 )
+from mutants.sqlite import SqliteRows, SqliteRowsTarget
 from pmcp_storage import (
     BackendError,
     InMemoryBackend,
@@ -83,3 +86,27 @@ class SwapKnowsNoLimit(LimitedTarget):
                 return super()._put_if_version(record, expected_version)
             except RecordTooLargeError as error:
                 raise BackendError("the request was refused") from error
+
+
+class _CountsCharacters(SqliteRows):
+    def values(self, record: TaskRecord) -> dict[str, Any]:
+        if len(record.to_json()) > 409_600:
+            raise RecordTooLargeError(len(record.to_json()), 409_600)
+        return super().values(record)
+
+
+class MeasuresCharacters(SqliteRowsTarget):
+    """breaks VAL-9: a limit in bytes is compared with a number of characters."""
+
+    storage_limit_bytes = 409_600
+
+    def __init__(self) -> None:
+        super().__init__(_CountsCharacters)
+
+
+class TooLargeTellsNoSize(LimitedTarget):
+    """breaks VAL-9: RecordTooLargeError has size and limit in each other's place."""
+
+    class backend(Limited):  # noqa: N801
+        def refuse(self, record: TaskRecord, size: int) -> None:
+            raise RecordTooLargeError(self.limit, size)
