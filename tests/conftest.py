@@ -7,6 +7,7 @@ nothing that needs them is imported before a test asks for it.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ _engine = ExitStack()
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("pmcp_conformance"):
         return  # a run of the contract, which has targets of its own
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in the background of a script. The runs that tests interrupt would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Workers inherit the environment of the process that starts them.
     if config.getoption("numprocesses", None) and not config.getoption("collectonly"):
         _dynamodb_endpoint()
@@ -37,10 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     _engine.close()
-    if "mutants.postgres_target" in sys.modules:
-        from mutants.postgres_target import stop_server
+    if "mutants" in sys.modules:
+        from mutants.servers import stop_servers
 
-        stop_server()
+        stop_servers()
 
 
 def _postgres_url() -> str:

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 
 from mutants import Mutant, mutants
 from mutants.harness import convict, prepared
-from mutants.postgres_target import shared_server
 from mutants.rules_dur.support import DurableTarget
+from mutants.servers import shared_servers
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.runner import run_rule
@@ -88,7 +88,7 @@ def _positive(text: str) -> int:
 def report_caught(seeds: int, only: str, processes: int) -> None:
     """Print for each mutant how its rule ended, how often, and how long a run takes."""
     chosen = [mutant for mutant in random_mutants() if only in f"{mutant.rule} {mutant.name}"]
-    with shared_server(), ProcessPoolExecutor(processes) as pool:
+    with shared_servers(), ProcessPoolExecutor(processes) as pool:
         runs = {m: [pool.submit(timed_run, m.name, seed) for seed in range(seeds)] for m in chosen}
         for mutant, futures in runs.items():
             outcomes, seconds = zip(*(future.result() for future in futures), strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import pmcp_storage
 from support.redis_server import RedisServer
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "pmcp_storage.cli", *arguments], capture_output=True, text=True
+        [sys.executable, "-m", "pmcp_storage", *arguments], capture_output=True, text=True
     )
     assert "Traceback" not in done.stderr
     return done
@@ -100,3 +101,7 @@ def test_wrong_command_lines_are_explained(arguments: list[str]) -> None:
 def test_help_names_options_and_settings() -> None:
     assert "--table" in command("init", "dynamodb", "--help").stdout
     assert "AWS_REGION" in command("--help").stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert command("--version").stdout == f"pmcp-storage {pmcp_storage.__version__}\n"

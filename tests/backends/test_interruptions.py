@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
-import pmcp_storage
 from pmcp_storage import (
     AsyncStorageBackend,
-    ConcurrentModificationError,
     GenericTaskStore,
     InMemoryBackend,
-    NotFoundError,
     SqliteBackend,
     StorageBackend,
     StoreConfig,
@@ -36,6 +31,8 @@ from pmcp_storage import (
     VersionedRecord,
     to_sync,
 )
+from support.interruption import TimeLimitReached, each_interruption
+from support.processes import fork
 from support.records import make_record
 from support.store_support import expired
 
@@ -46,62 +43,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
 ]
-
-PACKAGE = str(Path(pmcp_storage.__file__).parent)
-
-
-class TimeLimit(Exception):  # noqa: N818 - it is named as a user's would be
-    """What a worker's soft time limit raises."""
-
-
-class Interruption:
-    """A trace function that raises TimeLimit at the n-th event in the package's code."""
-
-    def __init__(self, event: str, n: int) -> None:
-        self._event = event
-        # The codec's instructions are very many, and it holds nothing.
-        self._code = PACKAGE if event == "line" else str(Path(PACKAGE, "backends"))
-        self._left = n
-        self.struck = False
-
-    def __enter__(self) -> None:
-        sys.settrace(self._trace)
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-
-    def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
-        if not frame.f_code.co_filename.startswith(self._code):
-            return None
-        frame.f_trace_opcodes = self._event == "opcode"
-        if event == self._event:
-            self._left -= 1
-            if self._left == 0:
-                self.struck = True
-                sys.settrace(None)
-                raise TimeLimit
-        return self._trace
-
-
-def each_interruption(event: str, operation: Callable[[], object]) -> Iterator[int]:
-    """Interrupt the operation at its first event, its second and so on; yield after each."""
-    n = 0
-    while True:
-        n += 1
-        interruption = Interruption(event, n)
-        try:
-            with interruption:
-                operation()
-        except TimeLimit:
-            assert interruption.struck
-        except (NotFoundError, ConcurrentModificationError):
-            assert not interruption.struck  # a caller's own exception comes out
-        else:
-            assert not interruption.struck
-        if not interruption.struck:
-            return
-        yield n
-
 
 OPERATIONS: dict[str, Callable[[StorageBackend], object]] = {
     "get": lambda backend: backend.get("o", "t"),
@@ -122,18 +63,6 @@ OPERATIONS: dict[str, Callable[[StorageBackend], object]] = {
     ),
     "cleanup_expired": lambda backend: (backend.put(expired("old")), backend.cleanup_expired()),
 }
-
-
-def fork(work: Callable[[], object]) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize("event", ["line", "opcode"])
@@ -169,12 +98,12 @@ def test_the_first_operation_on_a_sqlite_file(tmp_path: Path, name: str) -> None
 
 
 def test_an_exception_that_is_kept_keeps_no_lock(tmp_path: Path) -> None:
-    kept: list[TimeLimit] = []
+    kept: list[TimeLimitReached] = []
 
     def operation() -> None:
         try:
             backend.put(make_record())
-        except TimeLimit as error:
+        except TimeLimitReached as error:
             kept.append(error)
             raise
 
@@ -228,7 +157,7 @@ def test_exceptions_that_another_thread_raises_here(kind: str, tmp_path: Path) -
         for _ in range(300):
             ready.acquire()
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(me), ctypes.py_object(TimeLimit)
+                ctypes.c_ulong(me), ctypes.py_object(TimeLimitReached)
             )
         ended.set()
 
@@ -243,9 +172,9 @@ def test_exceptions_that_another_thread_raises_here(kind: str, tmp_path: Path) -
                 while True:
                     backend.put(make_record())
                     backend.get("o", "t")
-            except TimeLimit:
+            except TimeLimitReached:
                 continue
-    except TimeLimit:
+    except TimeLimitReached:
         pass
     finally:
         sys.setswitchinterval(interval)

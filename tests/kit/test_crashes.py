@@ -13,6 +13,7 @@ from mutants.files import FileTarget
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
+from pmcp_conformance.expectations import expect_settled_expiry
 from pmcp_conformance.processes.crashes import (
     Plan,
     Survivor,
@@ -180,3 +181,24 @@ def test_only_a_delete_under_way_may_arrive_after_the_kill(steps: int) -> None:
         else:
             with pytest.raises(Violation, match="just written"):
                 check_survivors(trial, owner, plan[:1], reports[:2])
+
+
+class Forgetting(MutantTarget):
+    """Shows no expiry; a write that was under way may arrive while it is looked at."""
+
+    late: TaskRecord | None = None
+
+    def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
+        if self.late is not None:
+            self.open().put(self.late)
+        return None
+
+
+def test_an_expiry_is_lost_only_if_the_record_is_still_the_same() -> None:
+    target = Forgetting()
+    with trial_against(target) as trial:
+        record = trial.store_record(trial.owner())
+        with pytest.raises(Violation, match="the storage holds None"):
+            expect_settled_expiry(trial, record)
+        target.late = trial.record(record.owner_id, expires_at=None)
+        expect_settled_expiry(trial, record)

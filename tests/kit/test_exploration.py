@@ -69,7 +69,8 @@ def test_yield_points_are_tried_kind_by_kind_until_there_are_no_more(trial: Tria
         return point.number < 3
 
     at_each_yield_point(trial, try_at, within=60)
-    assert tried == [YieldPoint(n, kind) for kind in YieldPointKind for n in (1, 2, 3)]
+    kinds = [kind for kind in YieldPointKind if kind is not YieldPointKind.AWAIT]
+    assert tried == [YieldPoint(n, kind) for kind in kinds for n in (1, 2, 3)]
 
 
 def test_the_second_call_enters_at_each_line_once_and_then_it_is_over(trial: Trial) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from mutants.files import FileTarget
 from pmcp_conformance import BackendTarget
+from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.processes.fork_server import ForkServer
 from pmcp_storage import InMemoryBackend, NotFoundError, StorageBackend
@@ -135,16 +136,16 @@ def test_a_target_that_cannot_be_loaded_is_reported_with_the_log(
     monkeypatch.syspath_prepend(str(tmp_path))
     target = importlib.import_module("picky_target").PickyTarget()
     server = ForkServer(target, InMemoryBackend())
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(Inconclusive) as caught:
         server.fork(WATCHDOG)
     server.close()
-    assert "a child process could not load the target" in str(caught.value)
-    assert "RuntimeError: the driver is not installed" in str(caught.value)
+    assert caught.value.reason.startswith("a child process could not load the target: RuntimeError")
+    assert "RuntimeError: the driver is not installed" in caught.value.details
 
 
 def test_a_target_within_a_function_is_refused_with_what_to_do() -> None:
     class Hidden(FileTarget):
         pass
 
-    with pytest.raises(ValueError, match="must stand at the top level of a file"):
+    with pytest.raises(Inconclusive, match="must stand at the top level of a file"):
         ForkServer(Hidden(), InMemoryBackend())

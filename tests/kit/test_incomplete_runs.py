@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.kit_projects import BROKEN, FEW, HOOK, ids, last_verdict, project, run_kit
+from support.kit_projects import BROKEN, CRASHING, FEW, HOOK, ids, last_verdict, project, run_kit
 
 
 def test_workers_give_the_same_verdict(pytester: pytest.Pytester) -> None:
@@ -12,23 +12,6 @@ def test_workers_give_the_same_verdict(pytester: pytest.Pytester) -> None:
     alone, spread = run_kit(pytester, "-k", "CAS"), run_kit(pytester, "-k", "CAS", "-n", "2")
     assert last_verdict(alone) == last_verdict(spread)
     assert alone.ret == spread.ret == pytest.ExitCode.TESTS_FAILED
-
-
-def test_a_rerun_does_not_undo_a_failure(pytester: pytest.Pytester) -> None:
-    flaky = """
-class Flaky(InMemoryBackend):
-    calls = 0
-    def _get(self, owner_id, task_id):
-        Flaky.calls += 1
-        if Flaky.calls == 1:
-            raise KeyError(task_id)
-        return super()._get(owner_id, task_id)
-"""
-    project(pytester, "Flaky", flaky)
-    result = run_kit(pytester, "-p", "rerunfailures", "--reruns", "2", *ids("GET-1"))
-    assert result.parseoutcomes()["rerun"] == 1
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "NOT CONFORMANT" in last_verdict(result)
 
 
 def test_a_skip_from_outside_is_incomplete(pytester: pytest.Pytester) -> None:
@@ -39,20 +22,16 @@ def pytest_runtest_setup(item):
     project(pytester, extra=skip_all)
     result = run_kit(pytester, *ids("GET-1"))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["mine INCOMPLETE*", "*GET-1 could not run: *not today"])
+    result.stdout.fnmatch_lines(["mine INCOMPLETE*", "*1 rule could not run: *not today"])
 
 
 def test_a_crashed_worker_is_incomplete(pytester: pytest.Pytester) -> None:
-    crash = """
-class Crashing(InMemoryBackend):
-    def _get(self, owner_id, task_id):
-        import os
-        os._exit(9)
-"""
-    project(pytester, "Crashing", crash)
+    project(pytester, "Crashing", CRASHING)
     result = run_kit(pytester, "-n", "1", "--max-worker-restart=0", *ids("GET-1"))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "mine INCOMPLETE" in last_verdict(result)
+    assert "1 not run: worker 'gw0' crashed" in last_verdict(result)
+    result.stdout.fnmatch_lines(["  the worker gw0 was lost: *"])
 
 
 def test_prepare_and_dispose_once_per_run(pytester: pytest.Pytester) -> None:
@@ -120,10 +99,47 @@ def test_an_interrupted_run_says_so_though_a_rule_has_failed(
     result.stdout.fnmatch_lines(["mine NOT CONFORMANT *", "  the run was interrupted"])
 
 
-def test_a_stop_after_a_failure_is_no_interruption(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("options", [["-x", "-n", "1"], ["--maxfail=1"], ["--sw"]])
+def test_a_stop_after_a_failure_is_a_selection(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
     project(pytester, "Broken", BROKEN)
-    result = run_kit(pytester, "-x", "-n", "1", "-k", "CAS")
+    result = run_kit(pytester, *options, "-k", "CAS")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "the run was" not in result.stdout.str()
+    pytester.makepyfile("def test_mine(): assert 0")
+    both = run_kit(pytester, *options, "--pmcp-contract", "-k", "test_mine or GET", ".")
+    assert both.ret != pytest.ExitCode.OK
+    assert "mine PARTIAL" in last_verdict(both)
+
+
+def test_a_stop_by_something_else_is_incomplete(pytester: pytest.Pytester) -> None:
+    stop = """
+def pytest_runtest_logfinish(nodeid):
+    if nodeid == "mine::GET-1":
+        pytest.exit("enough for today")
+"""
+    project(pytester, extra=stop)
+    result = run_kit(pytester, "-k", "GET")
+    assert "mine INCOMPLETE 1 of" in last_verdict(result)
+    result.stdout.fnmatch_lines(["  the run was stopped: enough for today"])
+
+
+def test_a_rule_that_was_timed_out_has_not_run(pytester: pytest.Pytester) -> None:
+    limit = """
+import signal
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("Timeout >0.5s"))
+    signal.setitimer(signal.ITIMER_REAL, 0.5 if item.name == "LIST-1" else 0)
+    return (yield)
+"""
+    project(pytester, "Hanging", HANGING + limit)
+    result = run_kit(pytester, *ids("GET-1", "LIST-1"))
+    assert "mine INCOMPLETE 1 of" in last_verdict(result)
+    assert "1 not run: Failed: Timeout >0.5s;" in last_verdict(result)
+    result.stdout.fnmatch_lines(["  1 rule could not run: *Timeout >0.5s"])
 
 
 HANGING = """
@@ -144,9 +160,9 @@ def test_what_hangs_again_and_again_is_not_waited_for(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines(
         [
             "  LIST-1 fails: *",
-            "    expected an answer from list_by_owner within 3 s",
-            "    observed none: it hangs",
-            "  * rules could not run: operations hang in 3 rules already: fix those first",
+            "  * rules could not run: operations hang in 3 rules of LIST already: fix those first",
+            "expected: an answer from list_by_owner within 3 s",
+            "observed: none: it hangs",
             "*pytest -p pmcp_conformance --pmcp-seed 7 mine::LIST-1",
         ]
     )

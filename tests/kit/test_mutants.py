@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from mutants.postgres_target import PgTarget
 from mutants.rules_err.support import MissingTarget
 from mutants.rules_val.val_9 import Limited
 from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.patience import load_factor
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
@@ -43,6 +45,13 @@ def held() -> tuple[int, int]:
     return threading.active_count(), files
 
 
+def collect_errors() -> None:
+    """Let go of what is held by nothing but errors and the frames that they come from."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.name}")
 def test_the_rule_convicts_the_mutant(mutant: Mutant) -> None:
     mutant.target()  # starts a server that many of them need, for the rest of the run
@@ -50,10 +59,12 @@ def test_the_rule_convicts_the_mutant(mutant: Mutant) -> None:
     result = convict(mutant)
     assert process_state() == before
     if held()[1] > files:
-        gc.collect()  # what is held by nothing but errors and the frames that they come from
+        collect_errors()
     # Fewer is no fault: the collector may just have closed what other tests left to it.
     assert held()[0] <= threads
     assert held()[1] <= files
+    if result.outcome is Outcome.INCONCLUSIVE and load_factor() > 2:
+        pytest.skip(result.reason)
     assert result.outcome is Outcome.FAILED, f"{result.outcome} {result.reason}: {result.finding}"
     told = [line for line in summary(result) if line.startswith(f"  {mutant.rule} fails: ")]
     assert told == [f"  {mutant.rule} fails: {catalogue()[mutant.rule].sentence}"]
@@ -84,6 +95,7 @@ GROUPS = sorted({rule.split("-")[0] for rule in catalogue()} - {"STORE"})
 def test_the_postgres_that_mutants_are_made_from_breaks_no_rule(group: str) -> None:
     with prepared(PgTarget()) as run:
         rules = [rule for rule in catalogue().values() if rule.id.startswith(f"{group}-")]
+        rules = [rule for rule in rules if not rule.why_unproven(run.target)]
         results = [run_parts(rule, run) for rule in rules]
         fine = (Outcome.PASSED, Outcome.NOT_APPLICABLE)
         assert [result for result in results if result.outcome not in fine] == []
@@ -94,7 +106,7 @@ def test_the_postgres_that_mutants_are_made_from_breaks_no_rule(group: str) -> N
 def test_the_postgres_that_locks_breaks_no_rule_on_writes(rule: str) -> None:
     with prepared(PgTarget(Locking)) as run:
         result = run_parts(catalogue()[rule], run)
-    assert result.outcome is Outcome.PASSED, result.finding
+    assert result.outcome is Outcome.PASSED, (result.reason, result.finding)
 
 
 def test_every_rule_has_a_mutant() -> None:

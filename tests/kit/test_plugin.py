@@ -15,7 +15,7 @@ from support.kit_projects import BROKEN, FEW, PYTEST, ids, last_verdict, project
 def test_a_run_reports_how_many_operations_it_took(pytester: pytest.Pytester, workers: str) -> None:
     project(pytester)
     result = run_kit(pytester, *ids("GET-1", "DEL-4"), "-n", workers)
-    result.stdout.fnmatch_lines(["mine was called 9 times, 7 by DEL-4, 2 by GET-1"])
+    result.stdout.fnmatch_lines(["mine was called 17 times, 10 by GET-1, 7 by DEL-4"])
 
 
 def test_a_broken_backend_is_named_with_its_rule_and_what_led_there(
@@ -26,15 +26,18 @@ def test_a_broken_backend_is_named_with_its_rule_and_what_led_there(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "mine NOT CONFORMANT 3 of * (1 failed: CAS-2; * not selected)",
+            "mine NOT CONFORMANT 3 of * (1 failed, 3 passed, * not selected)",
+            "  start with CAS-2",
             "  CAS-2 fails: put_if_version with an older version raises *",
-            "    expected ConcurrentModificationError(*expected_version=1, actual_version=4)",
-            "    observed no error: it returned 5",
+            "expected: ConcurrentModificationError(*expected_version=1, actual_version=4)",
+            "observed: no error: it returned 5",
             "*operations, in their order*",
             "*backend.create(record(A, 'task', 'working'*))  # -> 1",
             "*backend.put_if_version(record(A, 'task'*), 1)  # -> 5",
             "5 operations led there",
+            "what usually mends it: *condition*",
             "*pytest -p pmcp_conformance mine::CAS-2",
+            "mine NOT CONFORMANT 3 of * (1 failed: CAS-2; * not selected)",
         ]
     )
 
@@ -111,6 +114,21 @@ def test_unknown_rules_are_refused(pytester: pytest.Pytester) -> None:
     result.stderr.fnmatch_lines(["*the contract has no rule CAS-99*"])
 
 
+@pytest.mark.parametrize("rule", ["CAS-2", "mine::CAS-2"])
+def test_a_rule_without_a_target_of_the_run_lists_those(
+    pytester: pytest.Pytester, rule: str
+) -> None:
+    backends = ("--pmcp-backend", "memory", "--pmcp-backend", "sqlite")
+    result = run_kit(pytester, *backends, rule)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*{rule}: *this run has memory::CAS-2, sqlite::CAS-2"])
+
+
+def test_rules_are_counted_as_collected(pytester: pytest.Pytester) -> None:
+    result = run_kit(pytester, "--pmcp-backend", "memory", "-k", "CRE")
+    result.stdout.fnmatch_lines(["collected * items / * deselected / 3 selected"])
+
+
 def test_collect_only_last_failed_and_exitfirst(pytester: pytest.Pytester) -> None:
     project(pytester, "Broken", BROKEN)
     listed = run_kit(pytester, "--co", "-q")
@@ -139,3 +157,58 @@ def test_importing_the_storage_needs_pydantic_only() -> None:
     ).stdout
     for library in ("boto3", "botocore", "redis", "pytest", "sqlite3"):
         assert f"'{library}'" not in loaded
+
+
+UNEXPECTED = """
+class Broken(InMemoryBackend):
+    def _get(self, owner_id, task_id):
+        try:
+            return {}[task_id]
+        except KeyError as error:
+            raise RuntimeError("broken") from error
+"""
+
+
+@pytest.mark.parametrize("rule", ["GET-1", "GET-2"])
+def test_the_traceback_of_an_unexpected_error_is_the_authors(
+    pytester: pytest.Pytester, rule: str
+) -> None:
+    project(pytester, "Broken", UNEXPECTED)
+    shown = run_kit(pytester, *ids(rule)).stdout
+    shown.fnmatch_lines(["*conftest.py*in _get", "*direct cause*", "*conftest.py*in _get"])
+    shown.no_fnmatch_line("*pmcp_conformance*, line *")
+    shown.no_fnmatch_line("*concurrent*, line *")
+
+
+def test_stripped_docstrings_take_nothing_from_the_rules(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(pytester, "Broken", BROKEN)
+    monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    result = run_kit(pytester, *ids("CAS-2"))
+    result.stdout.fnmatch_lines(["  CAS-2 fails: put_if_version with an older version raises *"])
+
+
+def test_the_kit_runs_where_python_has_no_sqlite(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(pytester)
+    pytester.makepyfile(sitecustomize="import sys; sys.modules['_sqlite3'] = None")
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
+    without = ["-p", "no:pytest_cov"]  # which needs SQLite itself
+    assert run_kit(pytester, *without, *ids("GET-1")).ret == pytest.ExitCode.OK
+    result = run_kit(pytester, *without, "--pmcp-backend", "sqlite", "-k", "GET-1")
+    assert "INCOMPLETE" in last_verdict(result, "sqlite")
+    result.stdout.fnmatch_lines(["*this Python was built without SQLite*"])
+
+
+def test_a_free_threaded_python_is_refused(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project(pytester)
+    patch = "import sysconfig; sysconfig.get_config_vars()['Py_GIL_DISABLED'] = 1"
+    pytester.makepyfile(sitecustomize=patch)
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path), prepend=":")
+    result = run_kit(pytester, *ids("GET-1"))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *free-threaded build*use a build with the GIL"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import FrameType
 
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_conformance.interleaving.preemption import preempting_backend
@@ -42,17 +41,3 @@ def test_no_tracer_is_left_behind() -> None:
     with preempting_backend(BackendHere(), 0):
         assert sys.gettrace() is not None
     assert (sys.gettrace(), threading.gettrace()) == (None, None)
-
-
-def test_a_tracer_that_is_there_already_is_left_alone() -> None:
-    def debugger(frame: FrameType, event: str, argument: object) -> None:
-        return None
-
-    sys.settrace(debugger)
-    try:
-        with preempting_backend(BackendHere(), 0):
-            assert sys.gettrace() is debugger
-            assert threading.gettrace() is None
-        assert sys.gettrace() is debugger
-    finally:
-        sys.settrace(None)

@@ -64,7 +64,7 @@ def test_a_false_fact_is_named(pytester: pytest.Pytester) -> None:
     project(pytester, "Keeper", never_removes)
     result = run_kit(pytester, *ids("EXP-3"))
     result.stdout.fnmatch_lines(
-        ["  EXP-3 fails: *", "*though the target declares native_expiry = False"]
+        ["  EXP-3 fails: *", "*applies because the target declares native_expiry = False"]
     )
 
 

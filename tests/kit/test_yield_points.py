@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import pytest
 
+from pmcp_conformance.interleaving.instructions import YIELD_POINTS
 from pmcp_conformance.interleaving.yield_points import (
     CodePosition,
     Pause,
     YieldPoint,
     YieldPointKind,
     pause_at,
-    trace_lines,
+    trace_path,
 )
 
 FILES = (__file__,)
@@ -89,6 +93,81 @@ def test_one_line_is_several_steps() -> None:
     pytest.fail("no yield point lies between reading and writing the total")
 
 
+class Steps(list[str]):
+    """Notes whatever is done with it, as one step each."""
+
+    def _step(self, *arguments: object, **options: object) -> Any:
+        self.append("step")
+
+    __call__ = __enter__ = __exit__ = _step
+    __getitem__ = __setitem__ = __delitem__ = __contains__ = _step
+
+
+def two_reads(it: Any, at: int) -> None:
+    it[at], it[at]
+
+
+def two_slices_read(it: Any, at: int) -> None:
+    it[at:], it[:at]
+
+
+def two_writes(it: Any, at: int) -> None:
+    it[at] = it[at] = at
+
+
+def two_slices_written(it: Any, at: int) -> None:
+    it[at:] = it[:at] = ()
+
+
+def two_removals(it: Any, at: int) -> None:
+    del it[at], it[at]
+
+
+def two_look_ups(it: Any, at: int) -> None:
+    assert (at in it, at in it) == (False, False)
+
+
+def two_calls(it: Any, at: int) -> None:
+    it(at), it(at)
+
+
+def two_calls_by_name(it: Any, at: int) -> None:
+    it(at=at), it(at=at)
+
+
+def two_calls_with_many_arguments(it: Any, at: int) -> None:
+    it(*(at, at)), it(at=at)
+
+
+def two_blocks(it: Any, at: int) -> None:
+    # fmt: off
+    with it, it: pass  # noqa: E701
+    # fmt: on
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(two_reads, two_slices_read, two_writes, two_slices_written, two_removals),
+        *(two_look_ups, two_calls, two_calls_by_name, two_calls_with_many_arguments, two_blocks),
+    ],
+)
+def test_between_two_steps_of_a_line_is_a_yield_point(function: Callable[..., None]) -> None:
+    done = set[int]()
+    for number in range(1, 10):
+        it = Steps()
+        at = YieldPoint(number, WITHIN_LINE)
+        pause_at(at, FILES, lambda _, it=it: done.add(len(it)), partial(function, it, 0))  # type: ignore[misc]
+    assert 1 in done
+
+
+def test_the_instructions_of_this_python_are_known() -> None:
+    version = sys.version_info[:2]
+    assert version in YIELD_POINTS, f"add Python {version} to interleaving/instructions.py"
+    names = {name.partition(" ")[0] for name in YIELD_POINTS[version]}
+    assert names <= dis.opmap.keys()
+
+
 def test_a_library_is_paused_where_it_leaves_python(tmp_path: Path) -> None:
     file, paused = tmp_path / "file", list[str]()
 
@@ -99,12 +178,13 @@ def test_a_library_is_paused_where_it_leaves_python(tmp_path: Path) -> None:
         pause_at(YieldPoint(number, OUTWARD_CALL), FILES, lambda p: paused.append(p.where), write)
     assert paused
     assert all(where.startswith(f"{line_of(write, 1)}, in ") for where in paused)
-    assert any(", in pathlib.py:" in where for where in paused)
+    library = Path(inspect.getfile(Path)).name
+    assert any(f", in {library}:" in where for where in paused)
 
 
 def test_traced_lines_stand_where_the_yield_points_of_that_number_pause() -> None:
     path, paused = list[CodePosition](), list[CodePosition]()
-    assert trace_lines(FILES, path.append, add_some) == [0, 1]
+    assert trace_path(YieldPointKind.LINE, FILES, path.append, add_some) == [0, 1]
     for number in range(1, len(path) + 2):
         pause_at(YieldPoint(number), FILES, lambda pause: paused.append(pause.position), add_some)
     # The innermost function only: further out is this test itself, at two places.
@@ -116,17 +196,3 @@ def add_some() -> list[int]:
     for number in range(2):
         seen.append(number)
     return seen
-
-
-def test_a_debugger_is_left_alone_and_nothing_is_paused() -> None:
-    def debugger(frame: FrameType, event: str, argument: object) -> None:
-        return None
-
-    before, paused = sys.gettrace(), list[Pause]()
-    sys.settrace(debugger)
-    try:
-        pause_at(YieldPoint(1), FILES, paused.append, lambda: append_twice([]))
-        assert sys.gettrace() is debugger
-    finally:
-        sys.settrace(before)
-    assert paused == []

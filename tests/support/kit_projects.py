@@ -34,6 +34,13 @@ class Broken(InMemoryBackend):
 """
 
 
+CRASHING = """
+class Crashing(InMemoryBackend):
+    def _get(self, owner_id, task_id):
+        import os
+        os._exit(9)
+"""
+
 PYTEST = str(Path(sys.executable).with_name("pytest"))
 """The command of this environment, which need not be the one on the path."""
 

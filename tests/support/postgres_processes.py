@@ -91,10 +91,11 @@ def as_user(*command: object) -> None:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stderr}")
 
 
-def start_as_user(*command: object, log: Path) -> subprocess.Popen[bytes]:
+def start_as_user(
+    *command: object, log: Path, guarded_by: subprocess.Popen[bytes]
+) -> subprocess.Popen[bytes]:
     user = _user()
     with log.open("ab") as output:
-        # A session of its own, so that an interrupt from the keyboard reaches the tests first.
         return subprocess.Popen(
             [str(each) for each in command],
             user=user and user.pw_uid,
@@ -104,7 +105,7 @@ def start_as_user(*command: object, log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
+            process_group=guarded_by.pid,
         )
 
 

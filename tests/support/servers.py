@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 _ATTEMPTS = 5
 _READY_WITHIN = 60.0
@@ -72,34 +74,74 @@ class Server:
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash does."""
-        self._guard.kill()
-        self._guard.communicate()
+        dismiss(self._guard)
         self._process.kill()
         self._process.wait()
 
     def _launch(self, command: Sequence[str], log: int) -> None:
-        # A session of its own, so that an interrupt from the keyboard reaches the tests first.
+        self._guard = guard("KILL")
         self._process = subprocess.Popen(
             command,
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            process_group=self._guard.pid,
         )
-        self._guard = _guard(self._process.pid)
 
 
-def _guard(server: int) -> subprocess.Popen[bytes]:
-    """A process that kills the server once this process has ended, in whatever way."""
+class Restartable(Protocol):
+    """A server that can be killed and started again."""
+
+    def kill(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@contextmanager
+def crash_command(server: Restartable) -> Iterator[str]:
+    """A command that kills the server with SIGKILL, starts it again and then returns."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path := f"{folder}/crash")
+        listener.listen()
+        Thread(target=_crash_when_asked, args=(server, listener), daemon=True).start()
+        try:
+            yield shlex.join([sys.executable, "-ISc", _ASK, path])
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+_ASK = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)"
+
+
+def _crash_when_asked(server: Restartable, listener: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            with listener.accept()[0]:
+                server.kill()
+                server.start()
+
+
+def guard(signal_name: str) -> subprocess.Popen[bytes]:
+    """A process that signals its group once this process has ended, in whatever way.
+
+    Servers are started into its group, and so never are without it, however short a moment. The
+    group also keeps interrupts from the keyboard away from them.
+    """
     # The read ends when no process holds the other end any more, and only this one does.
-    script = 'read -r _; kill -9 "$1"'
+    script = 'read -r _; kill -s "$1" 0'
     return subprocess.Popen(
-        ["sh", "-c", script, "guard", str(server)],
+        ["sh", "-c", script, "guard", signal_name],
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        process_group=0,
     )
+
+
+def dismiss(guarding: subprocess.Popen[bytes]) -> None:
+    """End such a process, with nothing left to guard."""
+    guarding.kill()
+    guarding.communicate()
 
 
 def _becomes_ready(server: subprocess.Popen[bytes], port: int) -> bool:
@@ -134,7 +176,7 @@ def main(serving: Serving, description: str | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with serving() as environment:
-            return _run(command, environment)
+            return run(command, environment)
     except RuntimeError as error:
         sys.exit(str(error))
 
@@ -157,9 +199,17 @@ def _parsed_command(description: str | None) -> list[str]:
     return command
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command with these variables; returns its exit code, as `main` does.
+
+    A SIGTERM is passed on to it, at whatever moment it arrives.
+    """
+    early = list[int]()
+    signal.signal(signal.SIGTERM, lambda number, _: early.append(number))
     child = subprocess.Popen(command, env={**os.environ, **environment})
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    if early:
+        child.terminate()
     # An interrupt from the keyboard reaches the command as well, which ends when it sees fit.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     code = child.wait()

@@ -14,7 +14,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pmcp_conformance import BackendTarget
+from pmcp_conformance import BackendTarget, Refusal
 from pmcp_storage import (
     AlreadyExistsError,
     BackendError,
@@ -38,7 +38,7 @@ TIMEOUT = 0.4
 
 
 class RefusedError(OSError):
-    """No connection was made, so nothing was sent."""
+    """No connection was made, so nothing was sent; or the server says that it did nothing."""
 
 
 class Reply(NamedTuple):
@@ -195,6 +195,8 @@ class TcpBackend(StorageBackend):
         answer = json.loads(line)
         if not isinstance(answer, dict):
             raise ValueError("the answer is no object")
+        if "refused" in answer:
+            raise RefusedError(answer["refused"])
         return answer
 
 
@@ -232,6 +234,9 @@ class TcpTarget(BackendTarget):
             self.prepare()
         assert self._address is not None
         return self._address
+
+    def refusals(self) -> list[Refusal]:
+        return [Refusal(why, b'{"refused": "%s"}\n' % why.encode()) for why in ("busy", "full")]
 
     def open_at(self, host: str, port: int) -> StorageBackend:
         return self._backend(host, port)

@@ -10,7 +10,7 @@ import json
 import time
 from random import Random
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,9 +25,6 @@ from support.dynamodb_faults import Answer, Fault, Request, throttle
 from support.dynamodb_proxy import DynamoDbProxy
 from support.dynamodb_support import NO_RETRIES
 
-if TYPE_CHECKING:
-    pass
-
 PAGE = 3
 
 # So many attempts that one comes through: an operation that fails is right, and shows little.
@@ -39,7 +36,7 @@ LEGACY = {"mode": "legacy", "max_attempts": 12}
 # an answer is lost, nobody knows.
 ALONE = """
     GET-2 GET-3 CRE-1 PUT-1 PUT-2 PUT-3 PUT-4 PUT-5 PUT-6 CAS-1 CAS-6 CAS-7 CAS-8
-    LIST-1 LIST-3 LIST-4 LIST-5 LIST-6 LIST-7 LIST-13
+    LIST-1 LIST-4 LIST-5 LIST-6 LIST-7 LIST-13
 """
 TOGETHER = "CON-1 CON-2 CON-3 CON-4 CON-5 CON-6 CON-7 CON-11 FLT-8"
 
@@ -70,6 +67,10 @@ class AdverseTarget(DynamoDbTarget):
         super().__init__()
         self.endpoint = endpoint
         self.connection = {**self.connection, "retries": retries}
+
+    def offers(self, back_door: str) -> bool:
+        # A thousand records there, three to a page, would take a minute and show nothing more.
+        return back_door != "open_fresh" and super().offers(back_door)
 
     def open(self) -> StorageBackend:
         return self.open_at(*self.address())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def command(verb: str, table: str) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-m", "pmcp_storage.cli", verb, "dynamodb", "--table", table]
+    arguments = [sys.executable, "-m", "pmcp_storage", verb, "dynamodb", "--table", table]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -39,7 +39,7 @@ def test_what_info_shows_is_judged_where_config_is_denied(tmp_path: Path) -> Non
 
 
 def command(verb: str, url: str) -> subprocess.CompletedProcess[str]:
-    arguments = [sys.executable, "-m", "pmcp_storage.cli", verb, "redis", url]
+    arguments = [sys.executable, "-m", "pmcp_storage", verb, "redis", url]
     return subprocess.run(arguments, capture_output=True, text=True)
 
 

@@ -35,7 +35,7 @@ def shell(path: Path, *statements: str) -> None:
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **options.pop("environment", {})}
     done = subprocess.run(
-        [sys.executable, "-m", "pmcp_storage.cli", *arguments],
+        [sys.executable, "-m", "pmcp_storage", *arguments],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -154,7 +154,7 @@ def test_an_operation_without_its_table_says_so(path: Path) -> None:
 
 
 def test_init_several_times_at_once(path: Path) -> None:
-    arguments = [sys.executable, "-m", "pmcp_storage.cli", "init", "sqlite", str(path)]
+    arguments = [sys.executable, "-m", "pmcp_storage", "init", "sqlite", str(path)]
     running = [
         subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(5)

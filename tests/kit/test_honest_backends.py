@@ -1,0 +1,349 @@
+"""Backends that are correct in ways of their own: no rule may accuse them.
+
+What storages do that the shipped backends do not: they hide what has expired, let writers wait for
+a lock and give up, lend one connection to whoever comes first, or take their time to accept.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from mutants.base import MutantTarget
+from mutants.harness import prepared, run_parts
+from mutants.postgres import Locking
+from mutants.postgres_target import PgTarget
+from pmcp_conformance import BackendTarget
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.report.results import Outcome, Result
+from pmcp_storage import (
+    BackendError,
+    InMemoryBackend,
+    MemoryStorage,
+    NotFoundError,
+    TaskRecord,
+    VersionedRecord,
+)
+from pmcp_storage.backend import read_row
+from pmcp_storage.backends.memory import Key, Row
+from support.postgres_sessions import Session
+from support.tcp_server import TcpServer
+from support.tcp_store import TcpBackend, TcpTarget
+
+FINE = (Outcome.PASSED, Outcome.NOT_APPLICABLE, Outcome.UNPROVEN)
+
+GROUPS_ON_ONE_HANDLE = (
+    *("GET", "CRE", "PUT", "CAS", "DEL", "LIST", "KEY", "VAL", "ISO", "EXP", "ERR", "MOD", "STORE"),
+)
+
+
+def rules_of(*names: str) -> list[str]:
+    """The ids of the rules of these groups, and of these ids."""
+    return [rule for rule in catalogue() if rule in names or rule.partition("-")[0] in names]
+
+
+def accused(target: BackendTarget, rules: list[str]) -> dict[str, Result]:
+    """What has become of the rules that a target does not pass."""
+    with prepared(target) as run:
+        results = {rule: run_parts(catalogue()[rule], run) for rule in rules}
+    return {rule: result for rule, result in results.items() if result.outcome not in FINE}
+
+
+class HidingStorage(MemoryStorage):
+    """To every operation an expired row is absent; it stays until a cleanup, which counts it."""
+
+    @staticmethod
+    def is_gone(row: Row | None) -> bool:
+        return row is None or (row.expires_at is not None and row.expires_at <= datetime.now(UTC))
+
+    def drop_hidden(self, key: Key) -> None:
+        """Make room for a record where an expired one is in the way."""
+        if key in self.rows and self.is_gone(self.rows[key]):
+            self.remove(key)
+
+    def live_page(self, owner_id: str, after: str | None) -> Iterator[tuple[str, Row]]:
+        for task_id, row in self.page(owner_id, sys.maxsize, after):
+            if not self.is_gone(row):
+                yield task_id, row
+
+
+class HidesTheExpired(InMemoryBackend):
+    """As a table whose every statement says `AND expires_at > now()`."""
+
+    _storage: HidingStorage
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        with self._storage.lock:
+            if self._storage.is_gone(self._storage.rows.get((owner_id, task_id))):
+                raise NotFoundError(owner_id, task_id)
+            return super()._get(owner_id, task_id)
+
+    def _create(self, record: TaskRecord) -> int:
+        with self._storage.lock:
+            self._storage.drop_hidden((record.owner_id, record.task_id))
+            return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        with self._storage.lock:
+            self._storage.drop_hidden((record.owner_id, record.task_id))
+            return super()._put(record)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        with self._storage.lock:
+            self._get(record.owner_id, record.task_id)
+            return super()._put_if_version(record, expected_version)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        with self._storage.lock:
+            gone = self._storage.is_gone(self._storage.rows.get((owner_id, task_id)))
+            return not gone and super()._delete(owner_id, task_id)
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        with self._storage.lock:
+            ids = [task_id for task_id, _ in self._storage.live_page(owner_id, after)][:limit]
+            found = [self._storage.rows[owner_id, task_id] for task_id in ids]
+        pairs = zip(ids, found, strict=True)
+        return [read_row(owner_id, task_id, row.data, row.version) for task_id, row in pairs]
+
+
+def test_a_backend_may_hide_what_has_expired_until_a_cleanup() -> None:
+    target = MutantTarget(HidesTheExpired, HidingStorage)
+    assert accused(target, rules_of(*GROUPS_ON_ONE_HANDLE)) == {}
+
+
+class ExpiresBySeconds(HidesTheExpired):
+    """Leaves what has expired to the storage."""
+
+    def _cleanup_expired(self) -> int:
+        return 0
+
+
+class WholeSeconds(HidingStorage):
+    """Knows expiries in whole seconds, rounded up."""
+
+    def write(self, key: Key, row: Row) -> None:
+        super().write(key, row._replace(expires_at=rounded_up(row.expires_at)))
+
+
+class ExpiringTarget(MutantTarget):
+    native_expiry = True
+    backend = ExpiresBySeconds
+    storage = WholeSeconds
+
+
+def rounded_up(instant: datetime | None) -> datetime | None:
+    """The instant, or the first whole second after it; none after the last year."""
+    if instant is None or instant.year == 9999:
+        return instant
+    return datetime.fromtimestamp(math.ceil(instant.timestamp()), UTC)
+
+
+def test_a_storage_may_expire_records_at_whole_seconds() -> None:
+    assert accused(ExpiringTarget(), rules_of("EXP", "STORE-17", "STORE-25")) == {}
+
+
+class Exacting(InMemoryBackend):
+    """Its driver takes text and numbers, and nothing that is derived from them."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        return super()._get(*map(exact, (owner_id, task_id)))
+
+    def _create(self, record: TaskRecord) -> int:
+        exact(record.task_id)
+        return super()._create(record)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        exact(record.task_id)
+        return super()._put_if_version(record, expected_version)
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        return super()._delete(*map(exact, (owner_id, task_id)))
+
+
+def exact(value: str) -> str:
+    """The value. Raises BackendError if it is of a kind that the driver does not know."""
+    if type(value) is not str:
+        raise BackendError(f"can't adapt type {type(value).__name__!r}")
+    return value
+
+
+def test_every_id_is_plain_text() -> None:
+    rules = rules_of(*GROUPS_ON_ONE_HANDLE)
+    assert accused(MutantTarget(Exacting), rules) == {}
+
+
+class BusyError(BackendError):
+    """The storage does nothing for whoever asks now; its own kind of a BackendError."""
+
+
+class LendingStorage(MemoryStorage):
+    """Lends so many connections, and none to those who come when all are out."""
+
+    connections = 1
+    patience = 0.0
+    """Seconds for which they may wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free = threading.Semaphore(self.connections)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        if not self._free.acquire(timeout=self.patience):
+            raise BusyError("no connection is free")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+def lending(name: str) -> Callable[..., Any]:
+    """The operation of this name, by a connection that is lent to it."""
+
+    def operation(self: Any, *args: Any, **options: Any) -> Any:
+        with self._storage.lent():
+            return getattr(InMemoryBackend, name)(self, *args, **options)
+
+    return operation
+
+
+class Lending(InMemoryBackend):
+    """Works by connections that are lent; fails at once, and honestly, where there is none."""
+
+    _get = lending("_get")
+    _create = lending("_create")
+    _put = lending("_put")
+    _put_if_version = lending("_put_if_version")
+    _delete = lending("_delete")
+    _list_by_owner = lending("_list_by_owner")
+    _cleanup_expired = lending("_cleanup_expired")
+
+
+class LendsOnRequest(LendingStorage):
+    """The same, where they may wait for a moment."""
+
+    connections = 2
+    patience = 0.01
+
+
+CONCURRENT = rules_of("CON", "EXP-4", "EXP-10", "STORE-30", "RES")
+
+
+def test_a_pool_may_refuse_those_for_whom_it_has_no_connection() -> None:
+    assert accused(MutantTarget(Lending, LendingStorage), CONCURRENT) == {}
+
+
+@pytest.mark.parametrize("rule", ["CON-1", "CON-4", "CON-6", "CON-12", "STORE-30"])
+def test_a_pool_may_refuse_those_who_have_waited(rule: str) -> None:
+    assert accused(MutantTarget(Lending, LendsOnRequest), [rule]) == {}
+
+
+class OneWriter(InMemoryBackend):
+    """Refuses a write while another one is under way, as a file that is locked."""
+
+    _create = lending("_create")
+    _put = lending("_put")
+    _put_if_version = lending("_put_if_version")
+    _delete = lending("_delete")
+    _cleanup_expired = lending("_cleanup_expired")
+
+
+def test_a_storage_may_refuse_all_writers_but_one() -> None:
+    rules = rules_of("CON-1", "CON-3", "CON-5", "CON-6", "CON-11", "EXP-4", "EXP-10")
+    assert accused(MutantTarget(OneWriter, LendingStorage), rules) == {}
+
+
+class Ascending(InMemoryBackend):
+    """Lists upwards, which is wrong, and all that is."""
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found = super()._list_by_owner(owner_id, limit=10_000, after=None)[::-1]
+        return [entry for entry in found if after is None or entry.record.task_id > after][:limit]
+
+
+def test_a_wrong_order_is_no_finding_of_rules_on_something_else() -> None:
+    found = accused(MutantTarget(Ascending), rules_of("GET", "CRE", "PUT", "DEL", "KEY", "LIST-4"))
+    failed = [rule for rule, result in found.items() if result.outcome is Outcome.FAILED]
+    assert failed == ["LIST-4"]
+    assert {result.blocked_by for result in found.values()} == {"", "LIST-4"}
+
+
+class GivesUpOnLocks(Locking):
+    """Waits for a row's lock for a moment, and then fails."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with super().transaction() as session:
+            session.execute("SET LOCAL lock_timeout = '200ms'")
+            yield session
+
+
+@pytest.mark.parametrize("rule", ["FLT-3", "FLT-4", "FLT-9", "CON-6", "CON-12"])
+def test_a_writer_may_give_up_waiting_for_a_lock(rule: str) -> None:
+    assert accused(PgTarget(GivesUpOnLocks), [rule]) == {}
+
+
+class SlowToAccept(TcpServer):
+    """Has room for five connections that it has not accepted yet, and accepts at its leisure."""
+
+    request_queue_size = 5
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        time.sleep(0.005)
+        return super().get_request()
+
+
+class SlowTarget(TcpTarget):
+    server = SlowToAccept
+
+
+def test_a_server_may_take_connections_slowly() -> None:
+    assert accused(SlowTarget(), ["FLT-6", "FLT-7", "FLT-13"]) == {}
+
+
+class LeavesRowsToOthers(TcpBackend):
+    """Its cleanup skips what another one holds, which removes it a moment later."""
+
+    server: ClassVar[tuple[str, int]]
+    others: ClassVar[list[threading.Timer]] = []
+
+    def _cleanup_expired(self) -> int:
+        try:
+            return super()._cleanup_expired()
+        except BackendError:
+            another = threading.Timer(0.2, self._clean_up_elsewhere)
+            self.others.append(another)
+            another.start()
+            return 0
+
+    def _clean_up_elsewhere(self) -> None:
+        with TcpBackend(*self.server) as another:
+            another.cleanup_expired()
+
+
+class TcpTargetWithOthers(TcpTarget):
+    def prepare(self) -> None:
+        super().prepare()
+        LeavesRowsToOthers.server = self.address()
+
+    def dispose(self) -> None:
+        while LeavesRowsToOthers.others:
+            LeavesRowsToOthers.others.pop().join()
+        super().dispose()
+
+
+def test_a_cleanup_that_leaves_a_row_to_another_one() -> None:
+    assert accused(TcpTargetWithOthers(LeavesRowsToOthers), ["FLT-14"]) == {}
