@@ -30,6 +30,8 @@ from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
     NotFoundError,
+    OutcomeUnknownError,
+    StorageBackend,
     TaskRecord,
     VersionedRecord,
 )
@@ -347,3 +349,29 @@ class TcpTargetWithOthers(TcpTarget):
 
 def test_a_cleanup_that_leaves_a_row_to_another_one() -> None:
     assert accused(TcpTargetWithOthers(LeavesRowsToOthers), ["FLT-14"]) == {}
+
+
+class LosesAnswersToDeletes(InMemoryBackend):
+    """As a client on a bad network, of a server that is fast: it sends each delete a second time,
+    and knows what was deleted only if that one found a record.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        found = super()._delete(owner_id, task_id)
+        if super()._delete(owner_id, task_id):
+            return True
+        if found:
+            raise OutcomeUnknownError("the first answer was lost")
+        return False
+
+
+class FastServer(MutantTarget):
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", 1
+
+    def open_at(self, host: str, port: int) -> StorageBackend:
+        return self.open()
+
+
+def test_a_client_may_repeat_a_delete_around_anothers_creation() -> None:
+    assert accused(FastServer(LosesAnswersToDeletes), ["CON-4"]) == {}

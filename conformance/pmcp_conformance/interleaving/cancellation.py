@@ -20,11 +20,10 @@ T = TypeVar("T")
 _JUMP = 24 * 3600.0
 """Seconds by which a loop's clock is put forward: more than any time limit of an operation."""
 
-_MOMENT = 0.002
-"""Seconds after which a call that still waits does so for a lock."""
-
 _TURNS = 50
-"""Of the event loop, in which whatever is out of time ends."""
+"""Of the event loop, in which whatever is out of time ends, and after which a call that still waits
+does so for a lock or for its storage. Turns, because a clock goes on while a busy machine has no
+time for the loop."""
 
 _STRAGGLERS_WITHIN = 2.0
 """Seconds for what still goes on after a call has ended."""
@@ -77,12 +76,18 @@ class Cut:
 
 
 class CutSoon(Cut):
-    """A call that is cancelled if it still goes on a moment after that await, as where it waits for
-    a lock."""
+    """A call that is cancelled if it still goes on some turns of the loop after that await, as
+    where it waits for a lock."""
 
     def strike(self, coroutine: AnyCoroutine) -> None:
+        self._cancel_in(_TURNS)
+
+    def _cancel_in(self, turns: int) -> None:
         assert self._task is not None
-        asyncio.get_running_loop().call_later(_MOMENT, self._task.cancel)
+        if turns:
+            asyncio.get_running_loop().call_soon(self._cancel_in, turns - 1)
+        else:
+            self._task.cancel()
 
 
 class OutOfTime(Cut):

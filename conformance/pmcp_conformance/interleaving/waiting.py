@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pmcp_conformance.engine.patience import load_factor
 from pmcp_conformance.stepping import loop_threads
 
 _LOOK = 0.0003
 """Seconds between two looks at whoever has the turn."""
 
 _MOST_LOOKS = 60
-"""After which a turn is over in any case."""
+"""After which a turn is over in any case, on a machine that has nothing else to do."""
 
 _BLOCKED_LOOKS = 3
 """Looks that find it waiting, before it is taken to wait for a lock rather than for its storage."""
@@ -25,10 +26,10 @@ def wait_until_blocked(
     `task_id` is the system's number of the thread or process. `turn_ended` waits up to as many
     seconds as it is given, and says whether the turn has ended. `latency` is how many seconds an
     operation waits for the storage, which is not yet being blocked. A turn that takes longer than
-    some 20 ms and that latency counts as ended.
+    some 20 ms and that latency, and on a busy machine accordingly more, counts as ended.
     """
     blocked_looks = _BLOCKED_LOOKS + round(4 * latency / _LOOK)
-    for _ in range(_MOST_LOOKS + blocked_looks):
+    for _ in range(round(_MOST_LOOKS * load_factor()) + blocked_looks):
         if turn_ended(_LOOK):
             return False
         blocked_looks -= all(map(is_blocked, (task_id, *loop_threads())))
