@@ -101,7 +101,7 @@ class RecordedBackend:
     ) -> None:
         self.unrecorded = backend
         self._recording = recording
-        self._name = name
+        self.name = name
         self._opened_by = opened_by
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
@@ -143,10 +143,10 @@ class RecordedBackend:
 
     def _call(self, name: str, operation: Callable[..., T], *args: Any, **options: Any) -> T:
         def note(outcome: str) -> None:
-            self._recording.note(self._name, name, args, outcome, **options)
+            self._recording.note(self.name, name, args, outcome, **options)
 
         log = self._recording.log
-        call = log.begin(self._name, self._opened_by, name, *args, **options)
+        call = log.begin(self.name, self._opened_by, name, *args, **options)
         try:
             result = self._recording.watchdog.call(name, operation, *args, **options)
         except Exception as error:
