@@ -57,6 +57,7 @@ def nothing_leaks(trial: Trial) -> None:
 
 
 def expect_hidden_by_error(trial: Trial, name: str, error: Exception) -> None:
+    """No text of the error shows the record."""
     for text in texts_of(error):
         observed = f"{type(error).__name__}: {text[:200]}"
         with examined(trial, "secret", error):
@@ -76,6 +77,7 @@ def expect_hidden_by_handle(trial: Trial) -> None:
 
 
 def expect_hidden_by_log(trial: Trial, log: Sequence[str]) -> None:
+    """No line of the log shows a record."""
     leak = next(filter(shows_secret, log), "")
     start = max(0, leak.find(SECRET) - 100)
     with examined(trial, "secret", log=log):
