@@ -157,6 +157,12 @@ class Literals:
         return [f"{name}={self.code(value)}" for name, value in fields.items()]
 
 
+def expires_as_usual(record: TaskRecord) -> bool:
+    """Whether a record of a trial expires when those do of whose expiry the rule says nothing."""
+    expires_at = record.expires_at
+    return expires_at is not None and _cut(expires_at - LIFETIME) == record.task.created_at
+
+
 def shortened(text: str) -> str:
     """An outcome of bounded length, of which two are equal only if the whole texts are."""
     if len(text) <= _MOST:
