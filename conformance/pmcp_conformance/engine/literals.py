@@ -159,8 +159,10 @@ class Literals:
 
 def expires_as_usual(record: TaskRecord) -> bool:
     """Whether a record of a trial expires when those do of whose expiry the rule says nothing."""
-    expires_at = record.expires_at
-    return expires_at is not None and _cut(expires_at - LIFETIME) == record.task.created_at
+    if record.expires_at is None:
+        return False
+    later = record.expires_at - record.task.created_at - LIFETIME
+    return timedelta(0) <= later < timedelta(milliseconds=1)
 
 
 def shortened(text: str) -> str:

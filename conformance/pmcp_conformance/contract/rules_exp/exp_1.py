@@ -61,7 +61,8 @@ def there_until_expiry(trial: Trial, share: float) -> None:
             now = datetime.now(UTC)
             if still_ahead(trial, expires_at):
                 wanted = f"the record until it expires, at {expires_at.time()} UTC"
-                raise Violation(wanted, f"at {now.time()} UTC: {error}") from error
+                observed = error.observed if isinstance(error, Violation) else str(error)
+                raise Violation(wanted, f"at {now.time()} UTC: {observed}") from error
         if still_ahead(trial, expires_at):
             return
     raise Inconclusive(
