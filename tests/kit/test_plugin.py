@@ -34,7 +34,6 @@ def test_a_broken_backend_is_named_with_its_rule_and_what_led_there(
             "*operations, in their order*",
             "*backend.create(record(A, 'task', 'working'*))  # -> 1",
             "*backend.put_if_version(record(A, 'task'*), 1)  # -> 5",
-            "5 operations led there",
             "what usually mends it: *condition*",
             "*pytest -p pmcp_conformance mine::CAS-2",
             "mine NOT CONFORMANT 3 of * (1 failed: CAS-2; * not selected)",

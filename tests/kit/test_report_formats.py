@@ -15,7 +15,7 @@ from pmcp_conformance.report.matrix import matrix
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.report.verdicts import Verdict
 from support.colours import LEAST_CONTRAST, contrast
-from support.sample_reports import HOSTILE, broken, conformant, report, twelve
+from support.sample_reports import HOSTILE, broken, conformant, fourteen, report
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -67,10 +67,10 @@ def test_markdown_of_many_failures_keeps_below_what_a_summary_may_have() -> None
 
 
 def test_a_badge_has_a_line_for_each_backend_and_names_what_it_shows() -> None:
-    image = ElementTree.fromstring(badge(twelve()))
+    image = ElementTree.fromstring(badge(fourteen()))
     texts = [text.text or "" for text in image.iter(f"{SVG}text")]
     assert texts[:2] == ["backend-0 (linux/3.12)", f"CONFORMANT · contract {CONTRACT_VERSION}"]
-    assert len(texts) == 24
+    assert len(texts) == 28
     assert image.get("role") == "img"
     assert (image.get("aria-label") or "").startswith("backend-0 (linux/3.12): CONFORMANT")
     assert image.find(f"{SVG}title") is not None

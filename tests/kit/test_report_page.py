@@ -16,7 +16,7 @@ from pmcp_conformance.report.model import Report
 from pmcp_conformance.report.results import Outcome
 from support.browser import chromium
 from support.colours import LEAST_CONTRAST, contrast
-from support.sample_reports import broken, conformant, report, twelve
+from support.sample_reports import broken, conformant, fourteen, report
 
 WIDTHS = (380, 1400)
 Theme = Literal["light", "dark"]
@@ -104,7 +104,7 @@ def shown_details(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("shown", [report(broken("mine")), twelve()], ids=["one", "twelve"])
+@pytest.mark.parametrize("shown", [report(broken("mine")), fourteen()], ids=["one", "fourteen"])
 def test_nothing_is_out_of_its_box(open_page: Open, shown: Report, width: int, theme: str) -> None:
     page = open_page(shown, width=width, theme=theme)
     assert page.evaluate(OUT_OF_THEIR_BOX) == []
@@ -114,6 +114,14 @@ def test_nothing_is_out_of_its_box(open_page: Open, shown: Report, width: int, t
     for details in ("article.failed", "article.blocked", "article.failed[id*=CON-8]"):
         page.locator(details).first.evaluate("(article) => location.hash = article.id")
         assert page.evaluate(OUT_OF_THEIR_BOX) == []
+
+
+@pytest.mark.parametrize("link", ["", "#backend-1-linux-3.12/CAS-4"])
+def test_many_backends_are_taken_in_at_a_glance(open_page: Open, link: str) -> None:
+    page = open_page(fourteen(), width=1400, link=link)
+    page.get_by_role("button", name="Open all groups").click()
+    hidden = "(box) => box.scrollWidth - box.clientWidth"
+    assert page.locator(".scroller").evaluate(hidden) == 0
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -157,7 +165,7 @@ def test_a_matrix_has_a_heading_for_each_row_and_column(open_page: Open) -> None
 
 
 def test_headings_stay_in_sight(open_page: Open) -> None:
-    page = open_page(twelve(), width=380)
+    page = open_page(fourteen(), width=380)
     page.get_by_role("button", name="Open all groups").click()
     page.locator(".scroller").evaluate("(it) => it.scrollTo(400, 2000)")
     corner = page.locator(".corner").bounding_box()

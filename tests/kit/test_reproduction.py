@@ -17,6 +17,7 @@ import pytest
 from pmcp_conformance.cli import main
 from pmcp_conformance.report.formats import read
 from pmcp_conformance.report.model import Call, CallsMade
+from pmcp_conformance.report.scripts import why_no_script
 from pmcp_conformance.reproduction.plain import check_plain
 from support.broken_backends import STORAGES, TESTS
 from support.kit_projects import BROKEN, HOOK, PYTEST
@@ -34,7 +35,11 @@ def pytest_pmcp_backends():
     return on_{{storage}}()
 """
 
-ITEMS = [(storage, rule) for storage, broken in STORAGES.items() for rule in broken]
+BEGAN = datetime(2026, 11, 27, tzinfo=UTC)
+
+ITEMS = [
+    (storage, rule, kind.__name__) for storage, broken in STORAGES.items() for rule, kind in broken
+]
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,26 +62,26 @@ def project_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
     @cache
     def made(storage: str) -> Path:
-        ids = [f"{rule.split('-')[0].lower()}::{rule}" for rule in STORAGES[storage]]
+        ids = [f"{kind.__name__}::{rule}" for rule, kind in STORAGES[storage]]
         return project(tmp_path_factory.mktemp(storage), CONFTEST.format(storage=storage), *ids)
 
     return made
 
 
-@pytest.mark.parametrize(("storage", "rule"), ITEMS)
+@pytest.mark.parametrize(("storage", "rule", "backend"), ITEMS)
 def test_a_script_shows_the_violation_and_on_a_correct_backend_none(
-    project_on: Callable[[str], Path], storage: str, rule: str
+    project_on: Callable[[str], Path], storage: str, rule: str, backend: str
 ) -> None:
     folder = project_on(storage)
-    backend = rule.split("-")[0].lower()
-    options = ("run.json", rule, "--backend", backend, "-o", f"{rule}.py")
+    script = f"{backend}.py"
+    options = ("run.json", rule, "--backend", backend, "-o", script)
     made = run(folder, COMMAND, "reproduce", *options)
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
-    again = run(folder, sys.executable, f"{rule}.py")
+    again = run(folder, sys.executable, script)
     assert again.stdout.endswith("The violation shows again.\n"), again.stdout + again.stderr
     assert finding(folder, backend, rule)["expected"] in again.stdout
     assert again.returncode == 1
-    fixed = run(folder, sys.executable, f"{rule}.py", FIXED="yes")
+    fixed = run(folder, sys.executable, script, FIXED="yes")
     assert fixed.stdout.endswith("The violation does not show.\n"), fixed.stdout + fixed.stderr
     assert fixed.returncode == 0
 
@@ -152,10 +157,22 @@ def test_a_race_has_the_command_that_checks_its_history(
 def test_a_race_without_a_history_has_the_command_that_runs_the_rule(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert reproduce(mine, "CON-1", capsys) == (
-        "No script: CON-1 is about calls at the same time. Run the rule again with\n"
-        "  pytest -p pmcp_conformance mine::CON-1\n"
-    )
+    shown = reproduce(mine, "CON-1", capsys)
+    assert shown.startswith("No script: CON-1 is about calls at the same time. It observed ")
+    assert shown.endswith(" Run the rule again with\n  pytest -p pmcp_conformance mine::CON-1\n")
+
+
+@pytest.mark.parametrize(
+    ("rule", "made", "why"),
+    [
+        ("ERR-11", None, "operations that are cut short at each await"),
+        ("STORE-1", None, "the task store"),
+        ("GET-1", None, "other calls than the rule's plain ones"),
+        ("GET-1", CallsMade(began=BEGAN, owners={}, handles={}, calls=[], missing="why"), "why"),
+    ],
+)
+def test_what_has_no_script_says_why(rule: str, made: CallsMade | None, why: str) -> None:
+    assert why in why_no_script(rule, made)
 
 
 def test_a_blocked_rule_names_the_one_to_reproduce(
@@ -192,7 +209,7 @@ def test_calls_in_a_report_are_of_bounded_size(mine: Path) -> None:
 )
 def test_only_plain_calls_come_out_of_a_report(code: str) -> None:
     made = CallsMade(
-        began=datetime(2026, 11, 27, tzinfo=UTC),
+        began=BEGAN,
         owners={"A": "pmcp-1"},
         handles={"backend": "open"},
         calls=[Call(code=code, outcome="returned 1")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pmcp_conformance.report.model import BackendResult
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.report.summary import closing_lines, summary_lines
@@ -33,6 +35,22 @@ def test_causes_follow_each_other_with_their_failures() -> None:
     assert [lines[n].split(",")[0].split()[-1] for n in starts] == ["GET-1", "LIST-7", "KEY-9"]
     for begin, rule in zip(starts, ("GET-1", "LIST-7", "KEY-9"), strict=True):
         assert any(line.startswith(f"  {rule} fails: ") for line in lines[begin + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("count", "last"),
+    [(8, "  KEY-9 fails"), (9, "  and so does KEY-10"), (10, "  and so do KEY-10, KEY-11")],
+)
+def test_of_many_failures_that_stand_together_the_last_are_only_named(
+    count: int, last: str
+) -> None:
+    backend = breaking(*(f"KEY-{number}" for number in range(2, 2 + count)))
+    rules = [
+        rule.model_copy(update={"known": "ticket 7"} if rule.outcome is Outcome.FAILED else {})
+        for rule in backend.rules
+    ]
+    [*_, shown, _hint] = told(backend.model_copy(update={"rules": rules}))
+    assert shown.startswith(last)
 
 
 def test_a_known_failure_is_no_place_to_start() -> None:

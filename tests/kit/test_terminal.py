@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from io import FileIO
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,12 @@ def section(result: pytest.RunResult) -> list[str]:
     return result.outlines[begin:]
 
 
+def command(line: str) -> list[str]:
+    """A command that the output names, as one of this environment."""
+    program, *arguments = line.split()
+    return [str(Path(sys.executable).with_name(program)), *arguments]
+
+
 def shown_in_full(result: pytest.RunResult) -> int:
     return result.outlines.count("repeat it with")
 
@@ -47,6 +55,7 @@ def test_one_bug_is_diagnosed_on_one_screen(pytester: pytest.Pytester) -> None:
             "  CAS-6 fails: *",
             "  CAS-2 blocks GET-4, *",
             "_* mine::CAS-2 *_",
+            "  pmcp-conformance reproduce report.json CAS-2",
         ]
     )
     assert shown_in_full(result) == 1
@@ -55,6 +64,24 @@ def test_one_bug_is_diagnosed_on_one_screen(pytester: pytest.Pytester) -> None:
     assert backend.start
     assert backend.start.rule == "CAS-2"
     assert backend.diagnoses[0].mutant == "AcceptsOlderVersions"
+
+
+def test_a_failure_names_the_commands_that_make_a_script_of_it(pytester: pytest.Pytester) -> None:
+    project(pytester, "Broken", BROKEN)
+    lines = run_kit(pytester, *ids("CAS-2")).outlines
+    begin = lines.index("make a script of the few calls that show it, without pytest, with")
+    run, reproduce = [command(line) for line in lines[begin + 1 : begin + 3]]
+    assert pytester.run(*run).ret == pytest.ExitCode.TESTS_FAILED
+    assert "put_if_version" in pytester.run(*reproduce).stdout.str()
+
+
+def test_a_failed_race_names_the_command_that_checks_its_history(
+    pytester: pytest.Pytester,
+) -> None:
+    project(pytester, "Broken", BROKEN)
+    lines = run_kit(pytester, *ids("CON-8")).outlines
+    begin = lines.index("check the recorded history again, without pytest, with")
+    assert "NOT LINEARIZABLE" in pytester.run(*command(lines[begin + 1])).stdout.str()
 
 
 def test_all_failures_are_shown_in_full_on_demand(pytester: pytest.Pytester) -> None:

@@ -1,6 +1,6 @@
 """Broken backends of each sequential group, as the targets of a project: on memory, files, SQLite.
 
-Each target has the name of its group in lower letters. Where the environment variable `FIXED` is
+Each target has the name of what is broken in it. Where the environment variable `FIXED` is
 set, the backends are correct.
 """
 
@@ -16,9 +16,26 @@ from mutants.files import FileTarget
 from mutants.rules_cas.cas_2 import AcceptsOlderVersions
 from mutants.rules_cre.cre_2 import CreateIsAnUpsert
 from mutants.rules_del.del_2 import SecondDeleteIsNotFound
+from mutants.rules_err.err_1 import CauseIsHidden, KeyErrorEscapes, LibraryErrorEscapes
+from mutants.rules_err.err_4 import MissingIsACode, MissingIsEmpty, MissingIsMade
+from mutants.rules_err.err_5 import (
+    ConflictShowsTheRecord,
+    CorruptShowsTheBytes,
+    HandleShowsItsCache,
+    StatementIsShown,
+    SwapsAreLogged,
+)
+from mutants.rules_err.err_8 import ConflictCannotBePickled, NotFoundForgetsItsIds
 from mutants.rules_err.err_9 import AtMostIsConverted
+from mutants.rules_err.support import MissingTarget
 from mutants.rules_exp.exp_5 import CleansUpByTheTtl
 from mutants.rules_exp.exp_8 import GetHidesTheExpired
+from mutants.rules_exp.exp_12 import (
+    CleansUpAThousand,
+    CleanupCountsTheLastBatch,
+    CleanupOfAHundred,
+)
+from mutants.rules_exp.exp_13 import CleanupInLocalTime, CountByText, LocalTimesOfDay
 from mutants.rules_get.get_3 import ReadsCountAsWrites
 from mutants.rules_iso.iso_1 import KeepsTheCallersRecord
 from mutants.rules_key.key_7 import KeysByLine
@@ -30,26 +47,56 @@ from mutants.rules_val.val_3 import LineEndsRewritten
 from mutants.rules_val.val_8 import MeasuresAscii
 from mutants.sqlite import SqliteRows, SqliteRowsTarget
 from pmcp_conformance import BackendTarget
-from pmcp_storage import InMemoryBackend, NotFoundError, StorageBackend, TaskRecord, VersionedRecord
+from pmcp_storage import InMemoryBackend, MemoryStorage, NotFoundError, TaskRecord, VersionedRecord
 
-IN_MEMORY: dict[str, type[InMemoryBackend]] = {
-    "GET-3": ReadsCountAsWrites,
-    "CRE-2": CreateIsAnUpsert,
-    "PUT-4": PutMergesVariables,
-    "CAS-2": AcceptsOlderVersions,
-    "DEL-2": SecondDeleteIsNotFound,
-    "LIST-3": ListedWithoutResults,
-    "KEY-7": KeysByLine,
-    "VAL-3": LineEndsRewritten,
-    "ISO-1": KeepsTheCallersRecord,
-    "EXP-8": GetHidesTheExpired,
-    "ERR-9": AtMostIsConverted,
-    "MOD-1": FormerLifeStillCounts,
-}
-"""Mutants by the rule that they break."""
+Broken = tuple[str, type[Any]]
+"""The rule that is broken, and what breaks it."""
 
-IN_FILES = {rule: IN_MEMORY[rule] for rule in ("CAS-2", "PUT-4", "ISO-1", "MOD-1")}
+IN_MEMORY: list[Broken] = [
+    ("GET-3", ReadsCountAsWrites),
+    ("CRE-2", CreateIsAnUpsert),
+    ("PUT-4", PutMergesVariables),
+    ("CAS-2", AcceptsOlderVersions),
+    ("DEL-2", SecondDeleteIsNotFound),
+    ("LIST-3", ListedWithoutResults),
+    ("KEY-7", KeysByLine),
+    ("VAL-3", LineEndsRewritten),
+    ("ISO-1", KeepsTheCallersRecord),
+    ("EXP-8", GetHidesTheExpired),
+    ("EXP-13", CleanupInLocalTime),
+    ("EXP-13", CountByText),
+    ("ERR-1", KeyErrorEscapes),
+    ("ERR-5", ConflictShowsTheRecord),
+    ("ERR-5", HandleShowsItsCache),
+    ("ERR-5", SwapsAreLogged),
+    ("ERR-5", CorruptShowsTheBytes),
+    ("ERR-8", ConflictCannotBePickled),
+    ("ERR-8", NotFoundForgetsItsIds),
+    ("ERR-9", AtMostIsConverted),
+    ("MOD-1", FormerLifeStillCounts),
+]
+
+IN_FILES: list[Broken] = [
+    ("CAS-2", AcceptsOlderVersions),
+    ("PUT-4", PutMergesVariables),
+    ("ISO-1", KeepsTheCallersRecord),
+    ("MOD-1", FormerLifeStillCounts),
+]
 """Some of them, which can as well run on files."""
+
+CLEANING: list[Broken] = [
+    ("EXP-12", CleanupOfAHundred),
+    ("EXP-12", CleanupCountsTheLastBatch),
+]
+
+MISCONFIGURED: list[Broken] = [
+    ("ERR-1", LibraryErrorEscapes),
+    ("ERR-1", CauseIsHidden),
+    ("ERR-4", MissingIsEmpty),
+    ("ERR-4", MissingIsMade),
+    ("ERR-4", MissingIsACode),
+    ("ERR-5", StatementIsShown),
+]
 
 
 class GetsTheFormerVersion(SqliteRows):
@@ -92,21 +139,21 @@ class CorruptIsMissing(SqliteRows):
             raise NotFoundError(owner_id, task_id) from None
 
 
-ON_SQLITE: dict[str, type[SqliteRows]] = {
-    "GET-2": GetsTheFormerVersion,
-    "CRE-2": CreateReplaces,
-    "PUT-4": SwapMerges,
-    "CAS-2": SwapsOlderVersions,
-    "DEL-3": DeletesByTaskAlone,
-    "LIST-9": ListsByJoinedKey,
-    "KEY-3": IgnoresCase,
-    "VAL-8": MeasuresAscii,
-    "ISO-4": MarksWhatItIsGiven,
-    "EXP-5": CleansUpByTheTtl,
-    "ERR-2": CorruptIsMissing,
-    "MOD-1": SwapsOlderVersions,
-}
-"""Broken backends by the rule that they break."""
+ON_SQLITE: list[Broken] = [
+    ("GET-2", GetsTheFormerVersion),
+    ("CRE-2", CreateReplaces),
+    ("PUT-4", SwapMerges),
+    ("CAS-2", SwapsOlderVersions),
+    ("DEL-3", DeletesByTaskAlone),
+    ("LIST-9", ListsByJoinedKey),
+    ("KEY-3", IgnoresCase),
+    ("VAL-8", MeasuresAscii),
+    ("ISO-4", MarksWhatItIsGiven),
+    ("EXP-5", CleansUpByTheTtl),
+    ("EXP-12", CleansUpAThousand),
+    ("EXP-13", LocalTimesOfDay),
+    ("ERR-2", CorruptIsMissing),
+]
 
 
 class InFiles(FileTarget):
@@ -128,21 +175,27 @@ class InSqlite(SqliteRowsTarget):
 
 
 def named(
-    make: Callable[[Any], BackendTarget],
-    broken: dict[str, type[Any]],
-    correct: type[StorageBackend],
+    make: Callable[[Any], BackendTarget], broken: list[Broken], correct: type[Any]
 ) -> list[BackendTarget]:
     """A target for each rule that is broken."""
     targets = []
-    for rule, kind in broken.items():
+    for _rule, kind in broken:
         target = make(correct if os.environ.get("FIXED") else kind)
-        target.name = rule.split("-")[0].lower()
+        target.name = kind.__name__
         targets.append(target)
     return targets
 
 
 def on_memory() -> list[BackendTarget]:
     return named(MutantTarget, IN_MEMORY, InMemoryBackend)
+
+
+def on_cleaning() -> list[BackendTarget]:
+    return named(lambda storage: MutantTarget(storage=storage), CLEANING, MemoryStorage)
+
+
+def on_misconfigured() -> list[BackendTarget]:
+    return named(lambda target: target(), MISCONFIGURED, MissingTarget)
 
 
 def on_files() -> list[BackendTarget]:
@@ -153,11 +206,13 @@ def on_sqlite() -> list[BackendTarget]:
     return named(InSqlite, ON_SQLITE, SqliteRows)
 
 
-STORAGES: dict[str, dict[str, type[Any]]] = {
+STORAGES: dict[str, list[Broken]] = {
     "memory": IN_MEMORY,
+    "cleaning": CLEANING,
+    "misconfigured": MISCONFIGURED,
     "files": IN_FILES,
     "sqlite": ON_SQLITE,
 }
-"""The rules that are broken on each storage; `on_<storage>` makes the targets."""
+"""What is broken on each storage; `on_<storage>` makes the targets."""
 
 TESTS = Path(__file__).parents[1]

@@ -90,10 +90,10 @@ def report(*backends: BackendResult) -> Report:
     return Report(backends=list(backends))
 
 
-def twelve() -> Report:
+def fourteen() -> Report:
     """A report with as many backends as anybody will compare."""
     makers = cycle([conformant, broken, conformant])
-    return report(*(next(makers)(f"backend-{n}", f"backend-{n} (linux/3.12)") for n in range(12)))
+    return report(*(next(makers)(f"backend-{n}", f"backend-{n} (linux/3.12)") for n in range(14)))
 
 
 def _backend(name: str, label: str, verdict: Verdict, rules: list[RuleResult]) -> BackendResult:

@@ -10,6 +10,7 @@ from pmcp_conformance.report.formats import ReportFileError, read
 from pmcp_conformance.report.matrix import failures
 from pmcp_conformance.report.model import BackendResult, CallsMade, RuleResult
 from pmcp_conformance.report.results import FAILURES
+from pmcp_conformance.report.scripts import why_no_script
 from pmcp_conformance.reproduction.loading import load_target
 from pmcp_conformance.reproduction.plain import check_plain
 from pmcp_conformance.reproduction.replay import opened
@@ -17,15 +18,6 @@ from pmcp_conformance.reproduction.script import script
 from pmcp_conformance.reproduction.shrinking import Shrinking, Step
 
 HELP = "write a script of plain calls that shows the violation of a failed rule, without pytest"
-
-_NO_SCRIPT = {
-    "CON": "calls at the same time",
-    "DUR": "processes that are killed",
-    "FLT": "faults in the connection",
-    "RES": "what a handle holds of the system",
-    "STORE": "the task store over the backend",
-}
-"""What the rules of a group are about that no script of plain calls shows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,21 +83,20 @@ def _other_way(backend: BackendResult, rule: RuleResult) -> str:
         return f"{rule.id} is blocked by {rule.blocked_by}: reproduce that one first."
     if finding and finding.history:
         return (
-            f"{rule.id} is about {_NO_SCRIPT[rule.group]}, which a script cannot repeat. What the "
-            "clients saw is in a file, and checked again with\n"
-            f"  python -m pmcp_conformance.history {finding.history}"
+            f"No script: {rule.id} is about calls at the same time. What the clients saw is in a "
+            f"file, and checked again with\n  python -m pmcp_conformance.history {finding.history}"
         )
-    if rule.group in _NO_SCRIPT:
-        return _again(f"{rule.id} is about {_NO_SCRIPT[rule.group]}", backend, rule)
-    if not finding or not finding.calls:
-        return _again("other calls than the rule's plain ones led there", backend, rule)
-    return _again(finding.calls.missing, backend, rule) if finding.calls.missing else ""
+    why = why_no_script(rule.id, finding.calls if finding else None)
+    return _again(why, backend, rule) if why else ""
 
 
 def _again(why: str, backend: BackendResult, rule: RuleResult) -> str:
+    observed = f" It observed {rule.finding.observed}." if rule.finding else ""
+    named = "" if backend.file else f"--pmcp-backend {backend.name} "
+    seed = f" --pmcp-seed {backend.run.seed}" if backend.run.seed else ""
     return (
-        f"No script: {why}. Run the rule again with\n"
-        f"  pytest -p pmcp_conformance {backend.name}::{rule.id}"
+        f"No script: {why}.{observed} Run the rule again with\n"
+        f"  pytest -p pmcp_conformance {named}{backend.name}::{rule.id}{seed}"
     )
 
 

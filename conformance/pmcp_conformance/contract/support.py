@@ -95,7 +95,9 @@ class ManyRecords:
         self._token = uuid4().hex
         self.handle = self._target.handle("open_fresh", self._token)
         self.expires_at = datetime.now(UTC) + HOUR / 2
-        self.ids = create_many(trial, self.handle, self.owner, expires_at=self.expires_at)
+        first = trial.record(trial.owner(), expires_at=self.expires_at)
+        of_owner = first.model_copy(update={"owner_id": self.owner})
+        self.ids = create_many(trial, self.handle, of_owner)
         for task_id in (self.ids[0], self.ids[-1]):
             self._prolong(task_id)
 
@@ -111,18 +113,17 @@ class ManyRecords:
         self._target.dispose_fresh(self._token)
 
 
-def create_many(trial: Trial, handle: StorageBackend, owner: str, **changes: Any) -> list[str]:
-    """Create more records of the owner than storages handle at a time; their ids as listed.
+def create_many(trial: Trial, handle: StorageBackend, record: TaskRecord) -> list[str]:
+    """Create more records like this one than storages handle at a time; their ids as listed.
 
     The trial does not delete them at its end.
     """
-    first = trial.record(trial.owner(), **changes).model_copy(update={"owner_id": owner})
     create = watched(trial, handle).create
     ids, until = list[str](), time.monotonic() + _SECONDS
     with premise("CRE-1"), ThreadPoolExecutor(_WRITERS) as pool:
         while len(ids) < _SOME or (len(ids) < _MANY and time.monotonic() < until):
             batch = [f"t{number:05}" for number in range(len(ids), len(ids) + _BATCH)]
-            writes = [partial(create, with_task(first, task_id=task_id)) for task_id in batch]
+            writes = [partial(create, with_task(record, task_id=task_id)) for task_id in batch]
             versions = set(pool.map(repeated, writes))
             if versions != {1}:
                 raise Violation("create returns 1", f"it returned {sorted(versions)}")

@@ -90,6 +90,12 @@ class CallLog:
         given = [value for value in args if type(value) is TaskRecord]
         return self._added(LoggedCall(code, given, [self._look(record) for record in given]))
 
+    def note(self, code: str, outcome: str = "") -> None:
+        """Note what the rule has done by other means than a call on a recorded handle."""
+        if not self.missing:
+            self._added(LoggedCall(code, [], [], outcome))
+            self._ended = time.monotonic()
+
     def end(self, call: LoggedCall | None, outcome: str, result: Any = None) -> None:
         """Note what a call returned or raised, and whether it changed what it was given.
 
@@ -132,7 +138,7 @@ class CallLog:
         calls = [] if self.missing else [Call(call.code, call.outcome) for call in self.calls]
         text = "\n".join(call.code + call.outcome for call in calls)
         owners = {name: owner for owner, name in self.owners.items() if name in text}
-        handles = {name: method for name, method in self.handles.items() if f"{name}." in text}
+        handles = {name: how for name, how in self.handles.items() if is_named(name, text)}
         return CallsMade(self.began.isoformat(), owners, handles, calls, self.missing)
 
     def _can_follow(self, opened_by: str) -> bool:
@@ -194,6 +200,11 @@ class CallLog:
     def _end(self, why: str) -> None:
         self.missing = why
         self.calls.clear()
+
+
+def is_named(name: str, code: str) -> bool:
+    """Whether code uses a handle of that name."""
+    return bool(re.search(rf"\b{name}\b[.,]", code))
 
 
 def _first_record(result: Any) -> TaskRecord | None:

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -47,6 +47,8 @@ class Literals:
 
     began: datetime
     owners: Mapping[str, str]
+    with_offsets: bool = False
+    """Whether instants are told with their offsets from UTC, which storages need not keep."""
 
     def code(self, value: Any) -> str:
         """The value as code. Raises NotPlainError."""
@@ -72,9 +74,9 @@ class Literals:
         self, handle: str, operation: str, args: tuple[Any, ...], options: dict[str, Any]
     ) -> str:
         """A call as code. Raises NotPlainError."""
-        texts = [self.code(value) for value in args]
+        exact = replace(self, with_offsets=True)
         given = {name: value for name, value in options.items() if value is not None}
-        texts += [f"{name}={self.code(value)}" for name, value in given.items()]
+        texts = [*map(exact.code, args), *exact._named(given)]
         return f"{handle}.{operation}({', '.join(texts)})"
 
     def returned(self, operation: str, result: Any) -> str:
@@ -112,7 +114,9 @@ class Literals:
     def _instant(self, instant: datetime) -> str:
         offset = instant - self.began
         if abs(offset) < _NEAR:
-            return f"at({_seconds(offset)})"
+            hours = (instant.utcoffset() or timedelta(0)) / timedelta(hours=1)
+            told = f", utc_offset={hours:g}" if hours and self.with_offsets else ""
+            return f"at({_seconds(offset)}{told})"
         return f"instant({instant.astimezone(UTC).isoformat()!r})"
 
     def _record(self, record: TaskRecord) -> str:
@@ -151,6 +155,14 @@ class Literals:
 
     def _named(self, fields: dict[str, Any]) -> list[str]:
         return [f"{name}={self.code(value)}" for name, value in fields.items()]
+
+
+def expires_as_usual(record: TaskRecord) -> bool:
+    """Whether a record of a trial expires when those do of whose expiry the rule says nothing."""
+    if record.expires_at is None:
+        return False
+    later = record.expires_at - record.task.created_at - LIFETIME
+    return timedelta(0) <= later < timedelta(milliseconds=1)
 
 
 def shortened(text: str) -> str:

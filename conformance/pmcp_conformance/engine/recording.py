@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from pmcp_conformance.engine.call_log import CallLog
 from pmcp_conformance.engine.comparison import short
+from pmcp_conformance.engine.literals import expires_as_usual
 from pmcp_conformance.engine.watchdog import Watchdog
 from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
 
@@ -75,18 +76,19 @@ class Recording:
 
     def _shown(self, argument: Any) -> str:
         if isinstance(argument, TaskRecord):
-            return self.shorten(record_text(argument))
+            return self.shorten(record_text(argument, brief=expires_as_usual(argument)))
         return self.shorten(short(argument, 80))
 
 
-def record_text(record: TaskRecord) -> str:
-    """A record as a call that says what matters in it."""
+def record_text(record: TaskRecord, *, brief: bool = False) -> str:
+    """A record as a call that says what matters in it; if `brief`, not when it expires."""
     parts = [repr(record.owner_id), short(record.task_id, 60), f"{record.status.value!r}"]
     parts.append(f"variables={short(record.variables, 60)}")
     if record.result is not None:
         parts.append(f"result={short(record.result, 40)}")
     expires_at = record.expires_at
-    parts.append(f"expires_at={expires_at.isoformat() if expires_at else None}")
+    if not brief:
+        parts.append(f"expires_at={expires_at.isoformat() if expires_at else None}")
     return f"record({', '.join(parts)})"
 
 
@@ -101,7 +103,7 @@ class RecordedBackend:
     ) -> None:
         self.unrecorded = backend
         self._recording = recording
-        self._name = name
+        self.name = name
         self._opened_by = opened_by
 
     def get(self, owner_id: str, task_id: str) -> VersionedRecord:
@@ -143,10 +145,10 @@ class RecordedBackend:
 
     def _call(self, name: str, operation: Callable[..., T], *args: Any, **options: Any) -> T:
         def note(outcome: str) -> None:
-            self._recording.note(self._name, name, args, outcome, **options)
+            self._recording.note(self.name, name, args, outcome, **options)
 
         log = self._recording.log
-        call = log.begin(self._name, self._opened_by, name, *args, **options)
+        call = log.begin(self.name, self._opened_by, name, *args, **options)
         try:
             result = self._recording.watchdog.call(name, operation, *args, **options)
         except Exception as error:

@@ -84,6 +84,12 @@ class TargetCollector(pytest.Collector):
             options.append(f"--pmcp-seed {self.run.seed}")
         return " ".join(["pytest -p pmcp_conformance", *options])
 
+    @property
+    def json_report(self) -> str:
+        """The JSON file that the run writes, for a command line; empty if it writes none."""
+        names = self.config.getoption("pmcp_reports")
+        return next((shlex.quote(name) for name in names if name.endswith(".json")), "")
+
 
 class RuleItem(pytest.Item):
     """One rule on one target, or a part of it."""
@@ -113,7 +119,8 @@ class RuleItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, RuleFailure):
-            text = failure_text(excinfo.value.result, f"{self._collector.command} {self.own_id}")
+            command = f"{self._collector.command} {self.own_id}"
+            text = failure_text(excinfo.value.result, command, self._collector.json_report)
             return _with_one_line(text, ReprFileLocation(self.own_id, 0, self._rule.sentence))
         return super().repr_failure(excinfo)
 

@@ -132,7 +132,8 @@ def _lines_of(failed: Sequence[RuleResult]) -> Iterator[Line]:
         known = f", which is known ({rule.known})" if rule.known else ""
         yield Line(f"  {rule.id} fails{known}: {rule.sentence}", may_be_cut=True)
     if more := failing[_MOST_RULES:]:
-        yield Line(f"  and so do {', '.join(rule.id for rule in more)}")
+        verb = "does" if len(more) == 1 else "do"
+        yield Line(f"  and so {verb} {', '.join(rule.id for rule in more)}")
     for blocker, rules in blocked.items():
         yield Line(f"  {blocker} blocks {', '.join(rules)}")
 

@@ -8,7 +8,19 @@ import re
 from pmcp_conformance.report.model import CallsMade
 
 HELPERS = frozenset(
-    {"record", "at", "instant", "pause", "change_given", "change_returned", "clear_returned"}
+    {
+        "record",
+        "at",
+        "instant",
+        "pause",
+        "change_given",
+        "change_returned",
+        "clear_returned",
+        "examine",
+        "many_tasks",
+        "many_owners",
+        "time_zone",
+    }
 )
 
 _OPERATIONS = frozenset(
@@ -26,7 +38,7 @@ _OPERATIONS = frozenset(
     }
 )
 
-_OPENING = frozenset({"open", "open_fresh", "itself"})
+_OPENING = frozenset({"open", "open_fresh", "open_misconfigured", "itself"})
 """How a handle may have been opened; `itself` is the target, which needs no opening."""
 
 _ON_TARGET = frozenset({"plant", "stored_expiry"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import (
+    BackendError,
     InMemoryBackend,
     MemoryStorage,
     RecordTooLargeError,
@@ -21,6 +24,16 @@ class ReferenceTarget(MemoryTarget):
 
     def open(self) -> StorageBackend:
         return super().open() if self._limit is None else _Limited(self._storage, self._limit)
+
+    def open_misconfigured(self) -> StorageBackend:
+        return InMemoryBackend(_Missing())
+
+
+class _Missing(MemoryStorage):
+    """Storage that is missing: whatever looks for it is refused."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise BackendError("the storage is missing: set it up first")
 
 
 class _Limited(InMemoryBackend):

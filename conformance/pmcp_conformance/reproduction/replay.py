@@ -10,20 +10,22 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache, partial
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from uuid import uuid4
 
 from pmcp_conformance.engine.literals import LIFETIME, REQUEST_METHOD, Literals, shortened
+from pmcp_conformance.engine.time_zone import going_back, local_time_zone
+from pmcp_conformance.engine.traces import Traces, logged, outcome_of_examination
 from pmcp_conformance.reproduction.loading import TargetError
+from pmcp_conformance.reproduction.records import change, validated
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend, Task, TaskRecord, TaskStatus, VersionedRecord
 
 _UUID = re.compile("[0-9a-f]{32}", re.IGNORECASE)
-
-Wire = TypeVar("Wire", Task, TaskRecord)
 
 SHOWN, NOT_SHOWN, NOT_TRIED = 1, 0, 2
 """The exit codes of a script: whether the violation has shown again."""
@@ -54,10 +56,15 @@ class Replay:
         self._tokens: list[str] = []
         self._keys: dict[tuple[str, str], None] = {}
         self._given: list[TaskRecord] = []
+        self._thing: Any = None
         self._returned: Any = None
+        self._error: Exception | None = None
+        self._logs: list[list[str]] = []
+        self._time_zone = ExitStack()
+        self._listening = ExitStack()
         self.last = ""
         """What came of the last call."""
-        self.target = _Recorder(partial(self._call, "target", target))
+        self.target = _Recorder(self._call, "target", lambda: target)
 
     def __enter__(self) -> Self:
         self._began = self._moved()
@@ -68,6 +75,8 @@ class Replay:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         """Delete what was written, and close the handles."""
+        self._time_zone.close()
+        self._listening.close()
         with suppress(Exception):
             handle = self._target.handle()
             self._handles.append(("open", handle))
@@ -88,18 +97,23 @@ class Replay:
         return fresh
 
     def handle(self, name: str, method: str = "open") -> Any:
-        """A handle on the storage, as that method of the target opens it."""
+        """A handle on the storage, as that method of the target opens it for its first call."""
+        return _Recorder(self._call, name, cache(partial(self._opened, name, method)))
+
+    def _opened(self, name: str, method: str) -> StorageBackend:
         arguments = []
         if method == "open_fresh":
             self._tokens.append(uuid4().hex)
             arguments = self._tokens[-1:]
         handle = self._target.handle(method, *arguments)
         self._handles.append((name, handle))
-        return _Recorder(partial(self._call, name, handle))
+        self._logs.append(self._listening.enter_context(logged(handle)))
+        return handle
 
-    def at(self, seconds: float) -> datetime:
-        """The instant so many seconds after the begin."""
-        return self._began + timedelta(seconds=seconds)
+    def at(self, seconds: float, utc_offset: float = 0.0) -> datetime:
+        """The instant so many seconds after the begin, told with that offset, in hours."""
+        instant = self._began + timedelta(seconds=seconds)
+        return instant.astimezone(timezone(timedelta(hours=utc_offset)))
 
     def instant(self, text: str) -> datetime:
         """An instant of the calendar."""
@@ -133,20 +147,20 @@ class Replay:
         # As in a server, equal ids are different objects.
         task = {"task_id": "".join([*task_id]), **usual, **fields}
         record = {
-            "task": _validated(Task, task, task_extra or {}),
+            "task": validated(Task, task, task_extra or {}),
             "owner_id": "".join([*owner_id]),
             "variables": variables or {},
             "result": result,
             "request_method": request_method,
             "expires_at": expires_at,
         }
-        return _validated(TaskRecord, record, extra or {})
+        return validated(TaskRecord, record, extra or {})
 
     def change_given(self, look: TaskRecord) -> None:
         """Change the record that the last call was given, in place, until it looks so."""
         self._show("the record that was given is changed")
         for record in self._given:
-            _change(record, look)
+            change(record, look)
 
     def change_returned(self, look: TaskRecord) -> None:
         """Change the record that the last call returned, or the first of them, likewise."""
@@ -154,13 +168,48 @@ class Replay:
         entries = self._returned if isinstance(self._returned, list) else [self._returned]
         for entry in entries[:1]:
             if isinstance(entry, VersionedRecord):
-                _change(entry.record, look)
+                change(entry.record, look)
 
     def clear_returned(self) -> None:
         """Empty the list that the last call returned."""
         self._show("the list that was returned is emptied")
         if isinstance(self._returned, list):
             self._returned.clear()
+
+    def many_tasks(self, handle: Any, record: TaskRecord, count: int) -> None:
+        """Create so many records like this one, each of another task."""
+        ids = [f"t{number:05}" for number in range(count)]
+        self._keys |= {(record.owner_id, task_id): None for task_id in ids}
+        changes = [{"task": record.task.model_copy(update={"task_id": id})} for id in ids]
+        self._create_many(handle, record, changes)
+
+    def many_owners(self, handle: Any, record: TaskRecord, count: int) -> None:
+        """Create so many records like this one, each of another owner, on fresh storage."""
+        self._create_many(handle, record, [{"owner_id": f"owner {n}"} for n in range(count)])
+
+    def _create_many(self, handle: Any, record: TaskRecord, changes: list[dict[str, Any]]) -> None:
+        self._show(f"{len(changes)} records are created")
+        create = handle.unrecorded.create
+        for of_one in changes:
+            create(record.model_copy(update=of_one))
+
+    def time_zone(self, zone: str | datetime) -> None:
+        """Go on in that time zone, or in one whose clocks go back at that instant."""
+        self._show(f"time_zone({zone!r})")
+        self._time_zone.close()
+        named = zone if isinstance(zone, str) else going_back(zone)
+        self._time_zone.enter_context(local_time_zone(named))
+
+    def examine(self, name: str) -> None:
+        """Look at what the last call has left behind, as the rule has done.
+
+        For the "secret" of a record in an error, a log or a handle's repr, for "duplicates" of the
+        error by pickle and copy, for its "cause" and its "message".
+        """
+        log = list(chain.from_iterable(self._logs))
+        traces = Traces(self._thing, self._error, self._returned, log)
+        self.last = outcome_of_examination(name, traces)
+        self._show(f"examine({name!r})\n    {self.last}")
 
     def conclude(self, *, reported: str, correct: str, expected: str, observed: str) -> int:
         """Say whether the last call ended as in the report; returns the exit code."""
@@ -171,16 +220,17 @@ class Replay:
         return SHOWN if shown else NOT_SHOWN
 
     def _call(self, name: str, thing: Any, operation: str, *args: Any, **options: Any) -> Any:
+        self._thing, self._returned, self._error = thing, None, None
         code = self._literals.call(name, operation, args, options)
         self._note_keys(operation, args)
         self._given = [value for value in args if isinstance(value, TaskRecord)]
         looks = [self._literals.code(record) for record in self._given]
-        self._returned = None
         try:
             result = getattr(thing, operation)(*args, **options)
             self._returned = list(result) if isinstance(result, Iterator) else result
             outcome = self._literals.returned(operation, self._returned)
         except Exception as error:
+            self._error = error
             outcome = self._literals.raised(error)
         after = [self._literals.code(record) for record in self._given]
         if after != looks:
@@ -218,13 +268,19 @@ class Replay:
 
 
 class _Recorder:
-    """Something whose methods are called through a function that records them."""
+    """Something that is had when first used, and whose methods a function calls and records."""
 
-    def __init__(self, call: Callable[..., Any]) -> None:
+    def __init__(self, call: Callable[..., Any], name: str, had: Callable[[], Any]) -> None:
         self._call = call
+        self._name = name
+        self._had = had
+
+    @property
+    def unrecorded(self) -> Any:
+        return self._had()
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        return partial(self._call, operation)
+        return partial(self._call, self._name, self._had(), operation)
 
 
 @contextmanager
@@ -248,32 +304,3 @@ def run_script(load: Callable[[], BackendTarget], calls: Callable[[BackendTarget
             print(f"the calls cannot be made: {type(error).__name__}: {error}")
             return NOT_TRIED
         return calls(target)
-
-
-def _validated(kind: type[Wire], fields: dict[str, Any], extra: dict[str, Any]) -> Wire:
-    """A task or a record of these fields, and of further ones, whatever these are called."""
-    names = {name: str(field.validation_alias or name) for name, field in kind.model_fields.items()}
-    values = {names[name]: value for name, value in fields.items()}
-    return kind.model_validate({**values, **extra}, by_alias=True, by_name=False)
-
-
-def _change(record: TaskRecord, look: TaskRecord) -> None:
-    """Make the containers of a record look like another's, without replacing them."""
-    _alter(record.variables, look.variables)
-    _alter(record.result, look.result)
-    _alter(record.model_extra, look.model_extra)
-    _alter(record.task.meta, look.task.meta)
-    _alter(record.task.model_extra, look.task.model_extra)
-
-
-def _alter(container: Any, look: Any) -> None:
-    if isinstance(container, dict) and isinstance(look, dict):
-        for name in container.keys() - look.keys():
-            del container[name]
-        for name, value in look.items():
-            if isinstance(value, dict | list) and type(container.get(name)) is type(value):
-                _alter(container[name], value)
-            else:
-                container[name] = value
-    elif isinstance(container, list) and isinstance(look, list):
-        container[:] = look

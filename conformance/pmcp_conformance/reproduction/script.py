@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from textwrap import fill, indent
 
+from pmcp_conformance.engine.call_log import is_named
 from pmcp_conformance.report.model import BackendResult, CallsMade, Finding, RuleResult
 from pmcp_conformance.reproduction.plain import HELPERS
 from pmcp_conformance.reproduction.shrinking import Step
@@ -76,7 +77,7 @@ def _docstring(text: str) -> str:
 def _setting(made: CallsMade, steps: Sequence[Step]) -> Iterator[str]:
     """What the calls need: helpers, owners and handles, as far as they name them."""
     code = "\n".join(step.code for step in steps)
-    named = set(re.findall(r"\b[A-Z]\d*\b|\b[a-z_]+\w*(?=\.)", code))
+    named = set(re.findall(r"\b[A-Z]\d*\b", code))
     called = set(re.findall(r"(?<!\.)\b[a-z_]+(?=\()", code))
     for helper in sorted(HELPERS & called):
         yield f"{helper} = replay.{helper}"
@@ -84,9 +85,9 @@ def _setting(made: CallsMade, steps: Sequence[Step]) -> Iterator[str]:
         if name in named:
             yield f"{name} = replay.owner({name!r}, {owner!r})"
     for name, method in made.handles.items():
-        if name in named and method == "itself":
+        if method == "itself" and is_named(name, code):
             yield f"{name} = replay.target"
-        elif name in named:
+        elif is_named(name, code):
             yield f"{name} = replay.handle({name!r}, {method!r})"
 
 

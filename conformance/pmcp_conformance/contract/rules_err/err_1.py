@@ -12,11 +12,12 @@ from pmcp_conformance.contract.rules_err.support import (
     failing_calls,
     open_misconfigured,
 )
+from pmcp_conformance.engine.traces import examined, has_lost_its_cause
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import expect
 from pmcp_conformance.network.faulty_connection import FaultyConnection
-from pmcp_storage import BackendError, StorageError
+from pmcp_storage import StorageError
 
 
 @rule("ERR-1")
@@ -45,11 +46,11 @@ def only_errors_of_the_contract(trial: Trial) -> None:
         for name, call in every_operation(trial, broken, owner).items():
             calls[f"{name} on misconfigured storage"] = call
         # Where the storage expires records by itself, cleanup_expired does nothing and may succeed.
-        with of_the_contract("cleanup_expired on misconfigured storage"):
+        with of_the_contract(trial, "cleanup_expired on misconfigured storage"):
             broken.cleanup_expired()
     for name, call in calls.items():
         error = error_of(name, call)
-        with of_the_contract(name):
+        with of_the_contract(trial, name):
             raise error
     if trial.target.offers("address"):
         errors_of_unreachable_storage(trial, owner)
@@ -63,7 +64,7 @@ def errors_of_unreachable_storage(trial: Trial, owner: str) -> None:
         for name, call in calls.items():
             error = error_of(name, call, "FLT-1")
             where = f"{name} on storage that cannot be reached"
-            with of_the_contract(where):
+            with of_the_contract(trial, where):
                 raise error
             # Later calls may fail without trying to reach the storage again.
             if name == "get" and isinstance(error, StorageError):
@@ -73,7 +74,7 @@ def errors_of_unreachable_storage(trial: Trial, owner: str) -> None:
 
 
 @contextmanager
-def of_the_contract(name: str) -> Iterator[None]:
+def of_the_contract(trial: Trial, name: str) -> Iterator[None]:
     """An error that is raised in here is of a kind that the contract allows, and has its cause."""
     try:
         yield
@@ -81,6 +82,7 @@ def of_the_contract(name: str) -> Iterator[None]:
         kinds = (StorageError, ValueError, TypeError)
         observed = f"{type(error).__module__}.{type(error).__name__}: {error}"
         expect(isinstance(error, kinds), f"a StorageError from {name}", observed)
-        lost = isinstance(error, BackendError) and error.__context__ and not error.__cause__
         observed = f"{type(error).__name__}, raised while handling {error.__context__!r:.80}"
-        expect(not lost, f"the library's error as the __cause__ from {name}", observed)
+        wanted = f"the library's error as the __cause__ from {name}"
+        with examined(trial, "cause", error):
+            expect(not has_lost_its_cause(error), wanted, observed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_err.support import every_operation, open_misconfigured
+from pmcp_conformance.engine.traces import examined, tells_nothing
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import BackendError
@@ -33,4 +34,5 @@ def misconfigured_storage(trial: Trial) -> None:
         call = every_operation(trial, handle, owner)[name]
         error = expect_raises(BackendError, call)
         observed = f"only {str(error)!r}"
-        expect(len(str(error).split()) > 3, f"a message from {name} that helps", observed)
+        with examined(trial, "message", error):
+            expect(not tells_nothing(error), f"a message from {name} that helps", observed)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_err.support import (
-    SECRET,
-    error_of,
-    errors_of_corrupt_rows,
-    errors_on_misconfigured_storage,
-    failing_calls,
-    shows_secret,
-)
+from pmcp_conformance.contract.rules_err.support import errors_around_secrets
 from pmcp_conformance.contract.support import HOUR
+from pmcp_conformance.engine.traces import SECRET, examined, logged, shows_secret, texts_of
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect
 from pmcp_conformance.network.faults.base import Fault
@@ -29,6 +22,7 @@ from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAG
 from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
 from pmcp_conformance.network.schedules import always
 from pmcp_conformance.network.tested_operations import HandleCall
+from pmcp_conformance.stepping import authors_object
 from pmcp_storage import BackendError
 
 
@@ -51,22 +45,43 @@ def nothing_leaks(trial: Trial) -> None:
     """
     owner = trial.owner()
     trial.store_record_at(2, owner)
-    with logged(trial) as log:
-        errors = errors_around_secrets(trial, owner)
-        trial.backend.put(trial.record(owner, "task", variables={"secret": SECRET}, result=SECRET))
-        found = trial.backend.get(owner, "task")
+    with logged(trial.backend.unrecorded) as log:
+        for name, error in errors_around_secrets(trial, owner):
+            expect_hidden_by_error(trial, f"the error of {name}", error)
         succeed_around_secrets(trial)
-    for name, error in errors:
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        for text in (str(error), repr(error), repr(error.args), notes):
-            observed = f"{type(error).__name__}: {text[:200]}"
+        expect_hidden_by_handle(trial)
+        expect_hidden_by_log(trial, log)
+        for name, error in errors_under_faults(trial):
+            expect_hidden_by_error(trial, name, error)
+    expect_hidden_by_log(trial, log)
+
+
+def expect_hidden_by_error(trial: Trial, name: str, error: Exception) -> None:
+    """No text of the error shows the record."""
+    for text in texts_of(error):
+        observed = f"{type(error).__name__}: {text[:200]}"
+        with examined(trial, "secret", error):
             expect(not shows_secret(text), f"{name} without variables and result", observed)
-    for name, value in (("the handle", trial.backend.unrecorded), ("what get returned", found)):
+
+
+def expect_hidden_by_handle(trial: Trial) -> None:
+    """Neither a handle nor what it returns shows a record that the storage has."""
+    owner = trial.owner()
+    trial.backend.put(trial.record(owner, variables={"secret": SECRET}, result=SECRET))
+    found = trial.backend.get(owner, "task")
+    handle = authors_object(trial.backend.unrecorded)
+    for name, value in (("the handle", handle), ("what get returned", found)):
         for text in (str(value), repr(value)):
-            expect(not shows_secret(text), f"{name} shown without variables", text[:200])
+            with examined(trial, "secret", returned=found):
+                expect(not shows_secret(text), f"{name} shown without variables", text[:200])
+
+
+def expect_hidden_by_log(trial: Trial, log: Sequence[str]) -> None:
+    """No line of the log shows a record."""
     leak = next(filter(shows_secret, log), "")
     start = max(0, leak.find(SECRET) - 100)
-    expect(not leak, "a log without variables and result", leak[start : start + 200])
+    with examined(trial, "secret", log=log):
+        expect(not leak, "a log without variables and result", leak[start : start + 200])
 
 
 def succeed_around_secrets(trial: Trial) -> None:
@@ -82,17 +97,6 @@ def succeed_around_secrets(trial: Trial) -> None:
     trial.backend.delete(owner, "task")
     with suppress(BackendError):  # another worker's cleanup may be in the way
         trial.backend.cleanup_expired()
-
-
-def errors_around_secrets(trial: Trial, owner: str) -> list[tuple[str, Exception]]:
-    """The errors of calls that had the secret in what they wrote or read."""
-    calls = failing_calls(trial, owner)
-    return [
-        *((f"the error of {name}", error_of(name, call)) for name, call in calls.items()),
-        *errors_of_corrupt_rows(trial, owner),
-        *errors_on_misconfigured_storage(trial, owner),
-        *errors_under_faults(trial),
-    ]
 
 
 def errors_under_faults(trial: Trial) -> list[tuple[str, Exception]]:
@@ -125,32 +129,3 @@ def error_under_fault(
         connection.proxy.inject(always(fault))
         error = connection.call(call).error
     return None if error is None else (f"the error of {name}", error)
-
-
-@contextmanager
-def logged(trial: Trial) -> Iterator[list[str]]:
-    """What the loggers of the backend's own package, not of its libraries, say meanwhile."""
-    lines: list[str] = []
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))  # with the traceback, where one is logged
-
-    package = type(trial.backend.unrecorded).__module__.split(".")[0]
-    loggers = [logging.getLogger(name) for name in {package, "pmcp_storage"}]
-    loggers += [
-        logging.getLogger(name)
-        for name in logging.root.manager.loggerDict
-        if name.startswith(f"{package}.")
-    ]
-    handler = Handler()
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from pmcp_conformance.engine.attempt import Call
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.traces import SECRET
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Inconclusive, Violation, premise
 from pmcp_conformance.expectations import expect, expect_raises
 from pmcp_storage import CorruptRecordError
-
-SECRET = "hidden-5f1d7c"
-"""A value that must show nowhere but in the record."""
-
-_ESCAPED = (
-    SECRET,
-    SECRET.encode().hex(),
-    "".join(f"\\x{ord(letter):02x}" for letter in SECRET),
-    "".join(f"\\u{ord(letter):04x}" for letter in SECRET),
-    "".join(f"\\{ord(letter):03o}" for letter in SECRET),
-    # As a part of something in base64, by where in its groups of three bytes it begins.
-    *(b64encode(b"_" * n + SECRET.encode())[4 * (n > 0) : -4].decode() for n in range(3)),
-)
-"""How text that is quoted can show it, which a driver may know as bytes only."""
 
 _DEMANDED_BY = {
     "get of an absent key": "GET-1",
@@ -43,12 +29,6 @@ _DEMANDED_BY = {
     "a listing with one": "ERR-3",
 }
 """For each call that must fail, the rule that says so."""
-
-
-def shows_secret(text: str) -> bool:
-    """Whether the text contains the secret, as it is or escaped."""
-    folded = text.lower()
-    return any(form in text or form.lower() in folded for form in _ESCAPED)
 
 
 def failing_calls(trial: Trial, owner: str) -> dict[str, Call]:
@@ -113,7 +93,17 @@ def open_misconfigured(trial: Trial) -> RecordedBackend:
             "open_misconfigured() returns a handle, whose first operation is refused",
             f"it raised {type(error).__name__}: {error}",
         ) from error
-    return trial.adopt(handle, "misconfigured")
+    return trial.adopt(handle, "misconfigured", "open_misconfigured")
+
+
+def errors_around_secrets(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:
+    """Each call that must fail and has the secret in what it writes or reads, and the error that it
+    raises; the next one is made when this one has been looked at.
+    """
+    for name, call in failing_calls(trial, owner).items():
+        yield name, error_of(name, call)
+    yield from errors_of_corrupt_rows(trial, owner)
+    yield from errors_on_misconfigured_storage(trial, owner)
 
 
 def errors_on_misconfigured_storage(trial: Trial, owner: str) -> Iterator[tuple[str, Exception]]:

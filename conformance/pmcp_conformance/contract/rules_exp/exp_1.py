@@ -57,9 +57,12 @@ def there_until_expiry(trial: Trial, share: float) -> None:
             again = trial.record(record.owner_id)
             expect_raises(AlreadyExistsError(record.owner_id, "task"), trial.backend.create, again)
             expect_stored(trial, record, 1)
-        except (Violation, NotFoundError):
+        except (Violation, NotFoundError) as error:
+            now = datetime.now(UTC)
             if still_ahead(trial, expires_at):
-                raise
+                wanted = f"the record until it expires, at {expires_at.time()} UTC"
+                observed = error.observed if isinstance(error, Violation) else str(error)
+                raise Violation(wanted, f"at {now.time()} UTC: {observed}") from error
         if still_ahead(trial, expires_at):
             return
     raise Inconclusive(

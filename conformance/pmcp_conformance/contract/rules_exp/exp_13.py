@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -12,6 +10,7 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import clean_up, past
 from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.time_zone import going_back, local_time_zone
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import (
@@ -37,9 +36,10 @@ def the_instant_counts(trial: Trial) -> None:
     Mend: timestamptz, or UTC epoch numbers; convert with astimezone(UTC) before storing and compare
     instants, never text or naive datetimes. No utcnow().timestamp(), no LOCALTIMESTAMP.
     """
-    for zone in ("UTC0", "WEST+12", "EAST-14", clocks_going_back()):
-        with local_time_zone(zone):
-            writer = trial.open("writer") if trial.target.shared else trial.backend
+    zones: list[str | datetime] = ["UTC0", "WEST+12", "EAST-14", clocks_going_back()]
+    for number, zone in enumerate(zones):
+        with in_time_zone(trial, zone):
+            writer = trial.open(f"writer {number}") if trial.target.shared else trial.backend
             for hours in (-12, 0, 14):
                 expires_by_instant(trial, writer, timezone(timedelta(hours=hours)))
 
@@ -62,30 +62,14 @@ def expires_by_instant(trial: Trial, writer: RecordedBackend, offset: timezone) 
             expect_absent(trial, owner, gone.task_id)
 
 
-def clocks_going_back() -> str:
-    """A zone whose clocks go back by an hour in some minutes, in the notation of POSIX: what then
-    expires is past by the time of day."""
-    change = datetime.now(UTC) + HOUR + timedelta(minutes=10)
-    return f"WINTER0SUMMER,0/0,{change.timetuple().tm_yday - 1}/{change:%H:%M:%S}"
+def clocks_going_back() -> datetime:
+    """When clocks go back, in some minutes, by an hour in which the records expire."""
+    return datetime.now(UTC) + HOUR + timedelta(minutes=10)
 
 
 @contextmanager
-def local_time_zone(zone: str) -> Iterator[None]:
-    """This process in another time zone, where the system can do that.
-
-    So are the connections that are opened meanwhile: libpq takes the zone of a session from PGTZ.
-    """
-    if not hasattr(time, "tzset"):
+def in_time_zone(trial: Trial, zone: str | datetime) -> Iterator[None]:
+    """This process in that zone, or in one whose clocks go back at that instant."""
+    trial.recording.log.note(f"time_zone({trial.recording.log.literals.code(zone)})")
+    with local_time_zone(zone if isinstance(zone, str) else going_back(zone)):
         yield
-        return
-    before = {name: os.environ.get(name) for name in ("TZ", "PGTZ")}
-    try:
-        os.environ.update(dict.fromkeys(before, zone))
-        if "," in zone:  # which not every server knows that speaks PostgreSQL's protocol
-            os.environ.pop("PGTZ", None)
-        time.tzset()
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        time.tzset()
