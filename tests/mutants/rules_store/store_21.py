@@ -105,3 +105,21 @@ class QuotaIsCheckedAfterwards(Seam):
                 await self._backend.delete(record.owner_id, record.task_id)
                 raise TaskQuotaError(record.owner_id, quota)
             return made
+
+
+class QuotaIsFixed(Seam):
+    """breaks STORE-21: an owner may have three tasks, whatever is configured."""
+
+    def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
+        quota = self.config.max_tasks_per_owner and 3
+        return self.lifted(max_tasks_per_owner=quota).create(*args, **kwargs)
+
+
+class QuotaHasACeiling(Seam):
+    """breaks STORE-21: an owner has at most a thousand tasks, even where the configuration says
+    more or sets no limit.
+    """
+
+    def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
+        quota = min(self.config.max_tasks_per_owner or 1_000, 1_000)
+        return self.lifted(max_tasks_per_owner=quota).create(*args, **kwargs)
