@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pmcp_storage import GenericTaskStore, StorageBackend
 
 if TYPE_CHECKING:
-    from pmcp_storage import AsyncStorageBackend
+    from pmcp_storage import AsyncStorageBackend, AsyncTaskStore
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ class BackendTarget(ABC):
 
     store_class: type[GenericTaskStore] = GenericTaskStore
     """The task store that the STORE rules put over the backend: your subclass, if you have one."""
+
+    async_store_class: type[AsyncTaskStore] | None = None
+    """Your subclass of the store for event loops: the STORE rules judge it in the other's place."""
 
     named: bool = False
     """Whether `--pmcp-backend` named this target. The kit sets it; a target that costs money or
