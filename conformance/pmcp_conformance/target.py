@@ -102,7 +102,10 @@ class BackendTarget(ABC):
         raise NotImplementedError
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
-        """The expiry as the storage itself holds it, in epoch seconds; None if it holds none."""
+        """The expiry as the storage itself holds it, in epoch seconds; None if it holds none.
+
+        Raises NotFoundError if there is no such record.
+        """
         raise NotImplementedError
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
