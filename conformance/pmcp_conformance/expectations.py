@@ -127,7 +127,7 @@ def expect_settled_expiry(trial: Trial, record: TaskRecord) -> None:
     """
     try:
         expect_stored_expiry(trial, record)
-    except (Violation, Inconclusive):
+    except (Violation, Inconclusive, NotFoundError):
         with suppress(NotFoundError):
             handle = trial.backend.unrecorded
             if handle.get(record.owner_id, record.task_id).record == record:

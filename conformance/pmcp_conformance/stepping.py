@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
@@ -199,6 +199,12 @@ class _SteppedBackend(AsyncStorageBackend):
     async def _list_by_owner(self, owner_id: str, **options: Any) -> list[VersionedRecord]:
         return await self._run(self._backend.list_by_owner(owner_id, **options))
 
+    async def _pages(self, owner_id: str) -> AsyncIterator[VersionedRecord]:
+        entries = self._backend.iter_by_owner(owner_id)
+        with suppress(StopAsyncIteration):
+            while True:
+                yield await self._run(_next_of(entries))
+
     async def _count_by_owner(self, owner_id: str, **options: Any) -> int:
         return await self._run(self._backend.count_by_owner(owner_id, **options))
 
@@ -220,3 +226,7 @@ class _SteppedBackend(AsyncStorageBackend):
         finally:
             with suppress(KeyError):
                 del _under_way[caller]
+
+
+async def _next_of(entries: AsyncIterator[T]) -> T:
+    return await anext(entries)

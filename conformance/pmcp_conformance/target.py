@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pmcp_storage import GenericTaskStore, StorageBackend
 
 if TYPE_CHECKING:
-    from pmcp_storage import AsyncStorageBackend
+    from pmcp_storage import AsyncStorageBackend, AsyncTaskStore
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ class BackendTarget(ABC):
     store_class: type[GenericTaskStore] = GenericTaskStore
     """The task store that the STORE rules put over the backend: your subclass, if you have one."""
 
+    async_store_class: type[AsyncTaskStore] | None = None
+    """Your subclass of the store for event loops: the STORE rules judge it in the other's place."""
+
     named: bool = False
     """Whether `--pmcp-backend` named this target. The kit sets it; a target that costs money or
     writes into shared storage can wait to be named."""
@@ -99,7 +102,10 @@ class BackendTarget(ABC):
         raise NotImplementedError
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
-        """The expiry as the storage itself holds it, in epoch seconds; None if it holds none."""
+        """The expiry as the storage itself holds it, in epoch seconds; None if it holds none.
+
+        Raises NotFoundError if there is no such record.
+        """
         raise NotImplementedError
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:

@@ -26,6 +26,7 @@ from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.report.results import Outcome, Result
 from pmcp_storage import (
+    AsyncTaskStore,
     BackendError,
     InMemoryBackend,
     MemoryStorage,
@@ -371,6 +372,10 @@ class FastServer(MutantTarget):
 
     def open_at(self, host: str, port: int) -> StorageBackend:
         return self.open()
+
+
+def test_the_store_for_event_loops_is_judged_like_the_other_one() -> None:
+    assert accused(MutantTarget(async_store=AsyncTaskStore), rules_of("STORE")) == {}
 
 
 def test_a_client_may_repeat_a_delete_around_anothers_creation() -> None:

@@ -27,6 +27,7 @@ from mutants.sqlite import SqliteRows, SqliteRowsTarget
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_storage import (
+    AsyncTaskStore,
     DynamoDbBackend,
     GenericTaskStore,
     InMemoryBackend,
@@ -66,6 +67,7 @@ _TARGETS: dict[type, Callable[[Any], BackendTarget]] = {
     DynamoDbBackend: DynamoDbMutantTarget,
     MemoryStorage: lambda storage: MutantTarget(storage=storage),
     GenericTaskStore: lambda store: MutantTarget(store=store),
+    AsyncTaskStore: lambda store: MutantTarget(async_store=store),
     InMemoryBackend: MutantTarget,
 }
 """What makes a target of a class, by what the class is derived from."""

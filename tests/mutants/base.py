@@ -7,6 +7,7 @@ from typing import Any
 
 from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import (
+    AsyncTaskStore,
     GenericTaskStore,
     InMemoryBackend,
     MemoryStorage,
@@ -30,9 +31,11 @@ class MutantTarget(MemoryTarget):
         backend: type[InMemoryBackend] | None = None,
         storage: type[MemoryStorage] | None = None,
         store: type[GenericTaskStore] | None = None,
+        async_store: type[AsyncTaskStore] | None = None,
     ) -> None:
         super().__init__()
         self.store_class = store or self.store_class
+        self.async_store_class = async_store
         self.backend = backend or self.backend
         self.storage = storage or self.storage
         self._storage = self.storage()

@@ -158,7 +158,8 @@ class RecordedBackend:
         note(f"-> {outcome_text(result)}")
         if isinstance(result, Iterator):
             log.end(call, "")
-            return cast("T", log.followed(call, result))
+            entries = self._recording.watchdog.iterate(name, result)
+            return cast("T", log.followed(call, entries))
         log.end(call, log.literals.returned(name, result), result)
         return result
 

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pmcp_conformance.engine.origins import place_of_frames, reaches_backend, whereabouts
 from pmcp_conformance.engine.patience import Limit
@@ -110,6 +110,12 @@ class Watchdog:
         """Call an operation that touches the storage; `name` is what a report calls it."""
         with self.watching(name):
             return operation(*args, **kwargs)
+
+    def iterate(self, name: str, entries: Iterator[T]) -> Iterator[T]:
+        """The entries of an iterator, each of them read by an operation of this name."""
+        end = object()
+        while (entry := self.call(name, next, entries, end)) is not end:
+            yield cast(T, entry)
 
     @contextmanager
     def watching(

@@ -1,4 +1,4 @@
-"""Which files hold the backend's own code."""
+"""Which files hold the own code of a backend, or of a task store."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import os
 import sys
 
 from pmcp_conformance.stepping import authors_object
-from pmcp_storage import StorageBackend
+from pmcp_storage import GenericTaskStore, StorageBackend
+
+Judged = StorageBackend | GenericTaskStore
+"""What an author has written."""
 
 _NOT_ITS_OWN = {"abc", "builtins", "pmcp_storage.backend", "pmcp_storage.aio.async_backend"}
 """The modules of base classes that every backend has."""
 
 
-def backend_files(backend: StorageBackend) -> tuple[str, ...]:
-    """How the names of the files begin that hold the backend's own code.
+def backend_files(judged: Judged) -> tuple[str, ...]:
+    """How the names of the files begin that hold a backend's own code, or a store's.
 
     Of a class in a package that is the package's folder. Of one in a top-level module it is the
     module's file, and those of the loaded modules beside it, unless it lies among installed ones.
     """
-    modules = {kind.__module__ for kind in type(authors_object(backend)).__mro__} - _NOT_ITS_OWN
+    own = authors_object(judged) if isinstance(judged, StorageBackend) else judged
+    modules = {kind.__module__ for kind in type(own).__mro__} - _NOT_ITS_OWN
     prefixes = set[str]()
     for name in modules:
         if file := getattr(sys.modules.get(name), "__file__", None):

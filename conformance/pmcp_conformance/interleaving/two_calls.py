@@ -1,4 +1,4 @@
-"""Two calls in a chosen order, by the yield points of the backend's code: races without any luck.
+"""Two calls in a chosen order, by the yield points of the code under test: races without luck.
 
 `exploration` repeats the same two calls, and lets the second one enter at the first yield point,
 the second, and so on.
@@ -11,10 +11,9 @@ from functools import partial
 from typing import NamedTuple
 
 from pmcp_conformance.engine.attempt import Attempt, Call
-from pmcp_conformance.interleaving.backend_code import backend_files
+from pmcp_conformance.interleaving.backend_code import Judged, backend_files
 from pmcp_conformance.interleaving.waiting import wait_until_blocked
 from pmcp_conformance.interleaving.yield_points import CodePosition, Pause, YieldPoint, pause_at
-from pmcp_storage import StorageBackend
 
 
 class Crossing(NamedTuple):
@@ -35,7 +34,7 @@ class Crossing(NamedTuple):
 
 
 def cross(
-    backend: StorageBackend, first: Call, second: Call, at: YieldPoint, latency: float = 0.0
+    judged: Judged, first: Call, second: Call, at: YieldPoint, latency: float = 0.0
 ) -> Crossing:
     """Make the first call up to a yield point, then the second one to its end in another thread,
     then the rest of the first.
@@ -43,11 +42,11 @@ def cross(
     If the second waits for a lock of the first, the first goes on. `latency` is how many seconds an
     operation waits for the storage. Raises Inconclusive where yield points cannot be had.
     """
-    return _Turns(backend, latency).cross(first, second, at)
+    return _Turns(judged, latency).cross(first, second, at)
 
 
 def overlap(
-    backend: StorageBackend,
+    judged: Judged,
     first: Call,
     second: Call,
     at: YieldPoint,
@@ -59,15 +58,15 @@ def overlap(
 
     Whichever waits for a lock of the other lets that one go on; otherwise as `cross`.
     """
-    turns = _Turns(backend, latency)
+    turns = _Turns(judged, latency)
     return turns.cross(first, partial(turns.pause_second, second, until), at)
 
 
 class _Turns:
     """Whose turn it is: of two calls, in two threads, one goes on and the other waits for it."""
 
-    def __init__(self, backend: StorageBackend, latency: float) -> None:
-        self._files = backend_files(backend)
+    def __init__(self, judged: Judged, latency: float) -> None:
+        self._files = backend_files(judged)
         self._latency = latency
         self._first_thread = threading.get_native_id()
         self._first_has_ended = threading.Event()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget, Refusal
-from pmcp_storage import BackendError, StorageBackend
+from pmcp_storage import BackendError, NotFoundError, StorageBackend
 
 if TYPE_CHECKING:
     from pmcp_storage.backends.dynamodb.table import Table
@@ -133,6 +133,8 @@ class DynamoDbTarget(BackendTarget):
         answer = self._client.get_item(
             TableName=self._table, Key=item_key(owner_id, task_id), ConsistentRead=True
         )
+        if "Item" not in answer:
+            raise NotFoundError(owner_id, task_id)
         stored = answer["Item"].get("expires_at")
         return None if stored is None else float(stored["N"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import InMemoryBackend, MemoryStorage, StorageBackend
+from pmcp_storage import InMemoryBackend, MemoryStorage, NotFoundError, StorageBackend
 from pmcp_storage.backends.memory import Row
 
 
@@ -34,8 +34,10 @@ class MemoryTarget(BackendTarget):
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         with self._storage.lock:
-            expires_at = self._storage.rows[owner_id, task_id].expires_at
-        return None if expires_at is None else expires_at.timestamp()
+            row = self._storage.rows.get((owner_id, task_id))
+        if row is None:
+            raise NotFoundError(owner_id, task_id)
+        return None if row.expires_at is None else row.expires_at.timestamp()
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
         with self._storage.lock:

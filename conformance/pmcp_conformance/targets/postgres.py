@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget, Refusal
+from pmcp_storage import NotFoundError
 
 if TYPE_CHECKING:
     from pmcp_storage import AsyncPostgresBackend, PostgresBackend
@@ -143,6 +144,8 @@ class PostgresTarget(BackendTarget):
         query = f"SELECT extract(epoch FROM expires_at)::numeric FROM {self._table} {_ROW}"
         with self._connection() as connection:
             found = connection.execute(query, (owner_id, task_id)).fetchone()
+        if found is None:
+            raise NotFoundError(owner_id, task_id)
         return None if found[0] is None else float(found[0])
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pmcp_conformance.target import BackendTarget, Refusal
-from pmcp_storage import StorageBackend, StorageError
+from pmcp_storage import NotFoundError, StorageBackend, StorageError
 
 if TYPE_CHECKING:
     from pmcp_storage import RedisBackend
@@ -98,6 +98,8 @@ class RedisTarget(BackendTarget):
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         with self.open() as handle:
             found = self._client.pexpiretime(handle.record_key(owner_id, task_id))
+        if found == -2:
+            raise NotFoundError(owner_id, task_id)
         return None if found == -1 else found / 1000
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:

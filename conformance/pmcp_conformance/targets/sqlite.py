@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import StorageBackend
+from pmcp_storage import NotFoundError, StorageBackend
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,8 +54,10 @@ class SqliteTarget(BackendTarget):
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         with self._connection() as db:
             key = (owner_id, task_id)
-            found = db.execute(f"SELECT expires_at FROM {_ROW}", key).fetchone()[0]
-        return None if found is None else found / 1_000_000
+            found = db.execute(f"SELECT expires_at FROM {_ROW}", key).fetchone()
+        if found is None:
+            raise NotFoundError(owner_id, task_id)
+        return None if found[0] is None else found[0] / 1_000_000
 
     def plant(self, owner_id: str, task_id: str, data: str, version: int) -> None:
         with self._connection() as db:

@@ -5,11 +5,12 @@ With it, everything that takes a StorageBackend takes any backend.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 
 from pmcp_storage.aio.async_backend import AsyncStorageBackend
 from pmcp_storage.aio.loop_thread import LoopThread
-from pmcp_storage.backend import StorageBackend, VersionedRecord
+from pmcp_storage.backend import PAGE, StorageBackend, VersionedRecord
 from pmcp_storage.records import TaskRecord
 
 
@@ -53,6 +54,11 @@ class _SyncBackend(StorageBackend):
     ) -> list[VersionedRecord]:
         return self._loop.run(self._backend.list_by_owner, owner_id, limit=limit, after=after)
 
+    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
+        entries = self._backend.iter_by_owner(owner_id)
+        while some := self._loop.run(_next_entries, entries):
+            yield from some
+
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
@@ -65,3 +71,13 @@ class _SyncBackend(StorageBackend):
 
     def _close(self) -> None:
         self._loop.end_with(self._backend.close)
+
+
+async def _next_entries(entries: AsyncIterator[VersionedRecord]) -> list[VersionedRecord]:
+    """The entries that come next, none at the end: a page, as every call changes threads twice."""
+    some = list[VersionedRecord]()
+    async for found in entries:
+        some.append(found)
+        if len(some) == PAGE:
+            break
+    return some

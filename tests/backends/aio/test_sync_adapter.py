@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +44,29 @@ def test_a_sync_adapter_has_every_operation(backend: StorageBackend) -> None:
     assert (backend.delete("o", "t"), backend.delete("o", "t")) == (True, False)
     with pytest.raises(NotFoundError):
         backend.get("o", "t")
+
+
+class OwnPages(AsyncMemory):
+    """Reads what it iterates over by itself, in steps of seven records."""
+
+    async def _pages(self, owner_id: str) -> AsyncIterator[VersionedRecord]:
+        while page := await self.list_by_owner(owner_id, limit=7, after=self.last):
+            for found in page:
+                self.last = found.record.task_id
+                yield found
+
+    last: str | None = None
+
+
+def test_a_sync_adapter_iterates_as_its_backend_does() -> None:
+    with to_sync(wrapped := OwnPages()) as backend:
+        ids = [f"{number:03}" for number in range(205)]
+        for task_id in ids:
+            backend.create(make_record(task_id))
+        entries = backend.iter_by_owner("o")
+        assert wrapped.last is None
+        assert [found.record.task_id for found in entries] == ids[::-1]
+        assert wrapped.last == "000"
 
 
 def test_a_sync_adapter_starts_one_thread_on_first_use_and_ends_it() -> None:

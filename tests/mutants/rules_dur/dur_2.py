@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from mutants.files import Files, FileStorage, InPlace, parsed, written
 from mutants.postgres import PgBackend, conflict, values
 from mutants.redis_target import ExpiringAfterwards
 from mutants.rules_dur.support import Buffered, DurableTarget, Filed
+from mutants.sqlite import SqliteRows
 from pmcp_storage import (
     BackendError,
     TaskRecord,
@@ -285,3 +288,15 @@ class ClosingIsNotAtomic(DurableTarget):
 
     storage = Rewriting
     backend = RewritesWhenClosed
+
+
+class NoJournal(SqliteRows):
+    """breaks DUR-2: SQLite keeps no journal, and a kill amid the pages of a record leaves a file
+    that is neither the old nor the new one.
+    """
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        with super().connection() as db:
+            db.execute("PRAGMA journal_mode = OFF")
+            yield db

@@ -40,6 +40,15 @@ class UnknownCalledRefused(TcpBackend):
         return BackendError("the write failed")
 
 
+class TimeoutsAreFailures(TcpBackend):
+    """breaks FLT-12: a write not answered in time counts as not applied, like a cancelled call."""
+
+    def failure(self, error: Exception) -> StorageError:
+        if isinstance(error, TimeoutError):
+            return BackendError("the store did not answer in time")
+        return super().failure(error)
+
+
 class ForgetsTheFirstAttempt(TcpBackend):
     """breaks FLT-12: the error of the last attempt decides: applied first and refused then counts
     as refused.

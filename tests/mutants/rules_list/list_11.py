@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
-from mutants.base import Seamed
 from mutants.postgres import PgBackend
 from mutants.rules_list.support import Paged
-from pmcp_storage import (
-    BackendError,
-    MemoryStorage,
-    TaskRecord,
-    VersionedRecord,
-)
+from pmcp_storage import MemoryStorage, TaskRecord, VersionedRecord
 from pmcp_storage.backend import PAGE
 
 
@@ -96,23 +89,3 @@ class PagesByOffsetInSql(PgBackend):
         if rows:
             self._offsets[owner_id, rows[-1][0]] = offset + len(rows)
         return [self.entry(owner_id, row, row[0]) for row in rows]
-
-
-class IterationsHoldALock(Seamed):
-    """breaks LIST-11: iter_by_owner holds a lock between two entries, for which all other threads
-    wait until the caller has seen the last of them: a `yield` within a `with`.
-    """
-
-    def __init__(self, storage: MemoryStorage | None = None) -> None:
-        super().__init__(storage)
-        self._iterating: set[int] = set()
-
-    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
-        self._iterating = {threading.get_ident()}
-        yield from super()._pages(owner_id)
-        self._iterating = set()
-
-    def _create(self, record: TaskRecord) -> int:
-        if self._iterating - {threading.get_ident()}:
-            raise BackendError("waited in vain for the lock of an iteration")
-        return super()._create(record)

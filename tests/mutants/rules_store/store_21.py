@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,3 +106,35 @@ class QuotaIsCheckedAfterwards(Seam):
                 await self._backend.delete(record.owner_id, record.task_id)
                 raise TaskQuotaError(record.owner_id, quota)
             return made
+
+
+class QuotaIsFixed(Seam):
+    """breaks STORE-21: an owner may have three tasks, whatever is configured."""
+
+    def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
+        quota = self.config.max_tasks_per_owner and 3
+        return self.lifted(max_tasks_per_owner=quota).create(*args, **kwargs)
+
+
+class QuotaHasACeiling(Seam):
+    """breaks STORE-21: an owner has at most a thousand tasks, even where the configuration says
+    more or sets no limit.
+    """
+
+    def create(self, *args: Any, **kwargs: Any) -> VersionedRecord:
+        quota = min(self.config.max_tasks_per_owner or 1_000, 1_000)
+        return self.lifted(max_tasks_per_owner=quota).create(*args, **kwargs)
+
+
+class QuotaIsCountedMeanwhile(AsyncTaskStore):
+    """breaks STORE-21: the store for event loops counts and creates at the same time, to be faster,
+    and a creation that the quota refuses is made all the same.
+    """
+
+    async def _check_quota(self, owner_id: str) -> None:
+        """Not yet."""
+
+    async def _create(self, record: TaskRecord) -> VersionedRecord:
+        counting = super()._check_quota(record.owner_id)
+        made, _ = await asyncio.gather(super()._create(record), counting)
+        return made

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from time import sleep
 
 from mutants.rules_store.support import Seam, Swapping
 from pmcp_storage import (
+    AsyncTaskStore,
     InMemoryBackend,
     TaskRecord,
     VersionedRecord,
@@ -32,3 +35,22 @@ class SwapsInTwoSteps(InMemoryBackend):
             sleep(0.001)  # long enough for another thread to compare
             return self._put(record)
         return super()._put_if_version(record, expected_version)
+
+
+class ChangeInAnAttribute(AsyncTaskStore):
+    """breaks STORE-30: the change that is under way is kept in the store while it waits for a hook
+    before the write, and the one that another call has put there is written in its place.
+    """
+
+    async def _change(
+        self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
+    ) -> VersionedRecord:
+        found = await self._read(self._owner(owner_id), task_id)
+        self.changed = decide(found.record)
+        await self.before_write()
+        version = await self._backend.put_if_version(self.changed, found.version)
+        return VersionedRecord(self.changed, version)
+
+    async def before_write(self) -> None:
+        """For subclasses."""
+        await asyncio.sleep(0)

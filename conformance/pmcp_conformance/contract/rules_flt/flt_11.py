@@ -6,9 +6,7 @@ from pmcp_conformance.catalogue import rule
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.network.checks import check_answer
 from pmcp_conformance.network.faults.swallow_request import SWALLOW_REQUEST
-from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
 from pmcp_conformance.network.injections import (
-    persistent,
     persistent_and_transient,
     plan_injections,
     run_injections,
@@ -33,8 +31,7 @@ def servers_that_never_answer(trial: Trial) -> None:
     BackendError, a write OutcomeUnknownError.
     """
     swallowed = persistent_and_transient(SWALLOW_REQUEST)
-    # A write that was carried out and not answered either: its outcome is unknown.
-    of_writes = plan_injections(trial, WRITES, *swallowed, *persistent(WITHHOLD_ANSWER))
+    of_writes = plan_injections(trial, WRITES, *swallowed)
     of_reads = plan_injections(trial, reads(trial, 1), *swallowed)
     for observation in run_injections(trial, of_writes + of_reads):
         check_answer(trial, observation)

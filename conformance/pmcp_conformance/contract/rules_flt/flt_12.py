@@ -11,6 +11,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.network.checks import check_answer
 from pmcp_conformance.network.faults.crash_before_answer import CRASH_BEFORE_ANSWER
 from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
+from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
 from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
 from pmcp_conformance.network.injections import (
     Injection,
@@ -42,7 +43,7 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
     Anything that may have reached the server, an error of COMMIT included, is OutcomeUnknownError
     unless the row shows your token. Judge all attempts, not the last one.
     """
-    faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER)
+    faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER, WITHHOLD_ANSWER)
     for observation in inject_everywhere(trial, WRITES, *faults):
         check_answer(trial, observation)
     jobs = [

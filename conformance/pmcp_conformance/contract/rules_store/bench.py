@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
+    AsyncTaskStore,
     GenericTaskStore,
     InMemoryBackend,
     StorageBackend,
@@ -18,8 +22,12 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.aio.loop_thread import LoopThread
 
 T = TypeVar("T")
+
+_THREADS = 32
+"""In which the stores for event loops call the backend: more than any rule lets race."""
 
 
 class CountingBackend(StorageBackend):
@@ -95,17 +103,63 @@ class CountingBackend(StorageBackend):
         return answer
 
 
+def _awaited(name: str) -> Any:
+    """The method of that name, by a thread that waits for it."""
+
+    def call(self: AwaitedStore, /, *args: Any, **kwargs: Any) -> Any:
+        return self._loop.run(getattr(self._store, name), *args, **kwargs)
+
+    return call
+
+
+class AwaitedStore(GenericTaskStore):
+    """A store for event loops, for threads that call it and wait: all calls run on one loop."""
+
+    def __init__(
+        self,
+        kind: type[AsyncTaskStore],
+        loop: LoopThread,
+        backend: StorageBackend,
+        config: StoreConfig,
+    ) -> None:
+        super().__init__(backend, config)
+        self._loop = loop
+        self._store = loop.run(_made, kind, backend, config)
+
+    create = _awaited("create")
+    get = _awaited("get")
+    update_status = _awaited("update_status")
+    set_variables = _awaited("set_variables")
+    set_result = _awaited("set_result")
+    complete_with_result = _awaited("complete_with_result")
+    get_result = _awaited("get_result")
+    cancel = _awaited("cancel")
+    list = _awaited("list")
+    delete = _awaited("delete")
+    cleanup_expired = _awaited("cleanup_expired")
+
+
+async def _made(
+    kind: type[AsyncTaskStore], backend: StorageBackend, config: StoreConfig
+) -> AsyncTaskStore:
+    """A store made on the event loop that it is used on, as in a server."""
+    return kind(backend, config)
+
+
 class StoreBench:
-    """Task stores over the backend of a trial, whose requests are counted by `backend`."""
+    """Task stores over the backend of a trial, whose requests are counted by `backend`.
+
+    They are the target's: those for event loops where it has a class of its own for them.
+    """
 
     def __init__(self, trial: Trial) -> None:
         self._target = trial.target
-        self._keys = trial.cleanup.keys
+        self._cleanup = trial.cleanup
         self.backend = CountingBackend(trial.backend, trial.cleanup.keys)
 
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""
-        return self._target.store_class(self.backend, store_config(**settings))
+        return self._made(self.backend, **settings)
 
     def store_in_memory(
         self, backend: StorageBackend | None = None, **settings: Any
@@ -114,11 +168,33 @@ class StoreBench:
 
         Its storage is private: owners of any name can be used there.
         """
-        return self._target.store_class(backend or InMemoryBackend(), store_config(**settings))
+        return self._made(backend or InMemoryBackend(), **settings)
 
     def store_over(self, handle: RecordedBackend) -> GenericTaskStore:
         """A task store over a further handle."""
-        return self._target.store_class(CountingBackend(handle, self._keys), store_config())
+        return self._made(CountingBackend(handle, self._cleanup.keys))
+
+    def _made(self, backend: StorageBackend, **settings: Any) -> GenericTaskStore:
+        config, kind = store_config(**settings), self._target.async_store_class
+        if kind is None:
+            return self._target.store_class(backend, config)
+        return AwaitedStore(kind, self._loop, backend, config)
+
+    @cached_property
+    def _loop(self) -> LoopThread:
+        loop = LoopThread()
+        loop.run(_serve_many)
+        self._cleanup.call_last(partial(loop.end_with, _end))
+        return loop
+
+
+async def _serve_many() -> None:
+    """Let the loop have a thread for each call of a race, and not as many as this machine would."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
+
+
+async def _end() -> None:
+    """Nothing is left to be closed: the stores close no backend."""
 
 
 def store_config(**settings: Any) -> StoreConfig:

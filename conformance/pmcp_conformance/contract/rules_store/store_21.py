@@ -7,11 +7,14 @@ from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.rules_store.support import expect_same, seed_expired_task
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_raises
-from pmcp_storage import TaskQuotaError
+from pmcp_storage import InMemoryBackend, TaskQuotaError
+
+_MANY = 1_100
+"""Tasks of an owner without a quota: more than limits that people choose."""
 
 
 @rule("STORE-21")
-def quota(trial: Trial) -> None:
+def quotas(trial: Trial) -> None:
     """An owner has at most max_tasks_per_owner unexpired tasks, ended ones included: one more is
     refused before it writes, until one is deleted, and other owners' do not count.
 
@@ -44,3 +47,17 @@ def quota(trial: Trial) -> None:
     another_store.delete(owner, made[0])
     expect_same("version after a delete", 1, store.create(owner, "tools/call").version)
     expect_raises(TaskQuotaError(owner, 3), store.create, owner, "tools/call")
+    for quota in (1, 4, 120, 1_050, None):
+        expect_quota(trial, bench, quota)
+
+
+def expect_quota(trial: Trial, bench: StoreBench, quota: int | None) -> None:
+    """The quota is the one that is configured, however small or great it is."""
+    backend, owner = InMemoryBackend(), trial.owner()
+    for number in range(_MANY if quota is None else quota - 1):
+        backend.create(trial.record(owner, f"{number}"))
+    store = bench.store_in_memory(backend, max_tasks_per_owner=quota)
+    name = f"version of the last task under a quota of {quota}"
+    expect_same(name, 1, store.create(owner, "tools/call").version)
+    if quota is not None:
+        expect_raises(TaskQuotaError(owner, quota), store.create, owner, "tools/call")

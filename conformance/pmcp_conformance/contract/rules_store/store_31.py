@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_store.bench import StoreBench
+from pmcp_conformance.contract.rules_store.bench import StoreBench, store_config
 from pmcp_conformance.contract.rules_store.support import COMPLETED, INPUT, expect_same
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
     AsyncTaskStore,
     GenericTaskStore,
-    StoreConfig,
     TaskBackendError,
     TaskError,
     VersionedRecord,
@@ -63,8 +62,8 @@ def the_store_for_event_loops(trial: Trial) -> None:
     """
     bench = StoreBench(trial)
     owner, async_owner = trial.owner(), trial.owner()
-    store = bench.store()
-    async_store = AsyncTaskStore(bench.backend, StoreConfig(max_tasks_per_owner=None))
+    store = trial.target.store_class(bench.backend, store_config())
+    async_store = (trial.target.async_store_class or AsyncTaskStore)(bench.backend, store_config())
 
     async def live() -> list[object]:
         return [await awaited_outcome_of(call, async_store, async_owner) for _, call in TASK_LIFE]

@@ -1,0 +1,65 @@
+"""LIST-14: writes while iterations wait for those who read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from pmcp_conformance.catalogue import rule
+from pmcp_conformance.engine.attempt import repeated
+from pmcp_conformance.engine.recording import RecordedBackend
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
+from pmcp_storage.backend import PAGE
+
+_MANY = 16
+"""Iterations: more than the connections that pools of drivers have by default."""
+
+_WRITES = 8
+"""Attempts at a write: others may be in its way at times."""
+
+
+@rule("LIST-14", since="1.1")
+def iterations_that_wait(trial: Trial) -> None:
+    """Iterations that are read slowly hold up no write: what they have yielded and what they have
+    not, and other records, can be written and deleted between two entries.
+
+    Why: Between two entries the caller works on the first, which may take minutes. Whoever wants to
+    end a task meanwhile waits for that, and a caller who does so himself waits for ever.
+
+    Real bug: AsyncSqliteSaver.alist of LangGraph yielded within its lock, so that no checkpoint
+    could be written while an iteration was paused.
+    (https://github.com/langchain-ai/langgraph/issues/8558)
+
+    Mend: Read a page, let go of the lock, the cursor and the connection, and only then yield its
+    entries: no `yield` within a `with`. The base class's `_pages` does so.
+    """
+    owner = trial.owner()
+    ids = [f"t{number:03}" for number in range(PAGE + 4)]
+    for task_id in ids:
+        trial.store_record(owner, task_id)
+    for number in (1, _MANY):
+        write_beside_iterations(trial, owner, ids, number)
+
+
+def write_beside_iterations(trial: Trial, owner: str, ids: list[str], number: int) -> None:
+    """Write while so many iterations have yielded an entry each."""
+    iterations = [trial.backend.iter_by_owner(owner) for _ in range(number)]
+    list(map(next, iterations))
+    try:
+        for handle in (trial.backend, trial.open()):
+            for write in writes_of(trial, handle, owner, ids):
+                # By another thread: a lock may let the one that holds it pass.
+                [attempt] = call_simultaneously(trial.watchdog, [partial(repeated, write, _WRITES)])
+                attempt.unwrap()
+    finally:
+        iterations.clear()  # the traceback of an error would keep them, and what they hold
+
+
+def writes_of(
+    trial: Trial, handle: RecordedBackend, owner: str, ids: list[str]
+) -> list[Callable[[], object]]:
+    """The record to be read last, one that was read and another one are written, then deleted."""
+    keys = [ids[0], ids[-1], "another"]
+    puts = [partial(handle.put, trial.record(owner, task_id)) for task_id in keys]
+    return [*puts, *(partial(handle.delete, owner, task_id) for task_id in keys)]
