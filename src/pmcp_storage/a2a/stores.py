@@ -81,8 +81,8 @@ class _TasksOnBackend:
         """Return a page of the owner's tasks, as the SDK's own stores do.
 
         Filters by context, state and time of the status; the latest status comes first. Tasks are
-        whole: the SDK's handler shortens their history and leaves out their artifacts. Reads all
-        tasks of the owner, whatever the page: one request for each 100 of them, and on DynamoDB
+        whole: the SDK's handler shortens their history and leaves out their artifacts. Each page
+        reads all tasks of the owner: one request for each 100 of them, and on DynamoDB one more
         for each MB. Raises InvalidParamsError for a page token that is not one.
         """
         return await read_page(self._tasks(self._owner(context)), params)
