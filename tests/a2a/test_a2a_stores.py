@@ -241,7 +241,7 @@ async def test_a_version_of_another_store_is_a_type_error() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    with pytest.raises(ValueError, match="ttl must be longer than nothing"):
+    with pytest.raises(ValueError, match="ttl must be above zero"):
         BackendTaskStore(InMemoryBackend(), ttl=timedelta(0))
     with pytest.raises(TypeError, match="must be a StorageBackend or an AsyncStorageBackend"):
         BackendTaskStore({})  # type: ignore[arg-type]

@@ -9,22 +9,42 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from heapq import heappop, heappush
+from operator import itemgetter
 
 from a2a.types.a2a_pb2 import ListTasksRequest, ListTasksResponse, Task
 from a2a.utils.constants import DEFAULT_LIST_TASKS_PAGE_SIZE
 from a2a.utils.errors import InvalidParamsError
 from a2a.utils.task import ListTasksCursor, decode_list_tasks_cursor, encode_list_tasks_cursor
 
+_Position = tuple[bool, int, str]
+"""Where a task stands in a listing: a greater one comes first."""
+
 
 async def read_page(tasks: AsyncIterator[Task], params: ListTasksRequest) -> ListTasksResponse:
     """The page that `params` ask for, of all tasks of an owner, and how many match in all.
 
-    Holds no more tasks than the page has. Raises InvalidParamsError for a token that is not one.
+    Holds one task more than the page at most. Raises InvalidParamsError for a token that is not
+    one.
     """
-    before = _position(params.page_token)
     size = params.page_size or DEFAULT_LIST_TASKS_PAGE_SIZE
+    total, latest = await _count_and_keep(tasks, params, size + 1)
+    page = [task for _, task in sorted(latest, key=itemgetter(0), reverse=True)]
+    more = len(page) > size
+    return ListTasksResponse(
+        tasks=page[:size],
+        next_page_token=encode_list_tasks_cursor(_cursor(page[size - 1])) if more else None,
+        total_size=total,
+        page_size=size,
+    )
+
+
+async def _count_and_keep(
+    tasks: AsyncIterator[Task], params: ListTasksRequest, most: int
+) -> tuple[int, list[tuple[_Position, Task]]]:
+    """How many tasks match, and the first `most` of them from where the page begins."""
+    before = _begin(params.page_token)
     total = 0
-    latest: list[tuple[tuple[bool, int, str], Task]] = []  # a heap, whose first is the oldest
+    latest: list[tuple[_Position, Task]] = []  # a heap, whose first is the oldest
     async for task in tasks:
         if not _matches(task, params):
             continue
@@ -32,20 +52,12 @@ async def read_page(tasks: AsyncIterator[Task], params: ListTasksRequest) -> Lis
         position = _cursor(task).sort_key()
         if before is None or position < before:
             heappush(latest, (position, task))
-        if len(latest) > size + 1:
+        if len(latest) > most:
             heappop(latest)
-    page = [task for _, task in sorted(latest, key=lambda entry: entry[0], reverse=True)]
-    return ListTasksResponse(
-        tasks=page[:size],
-        next_page_token=encode_list_tasks_cursor(_cursor(page[size - 1]))
-        if len(page) > size
-        else None,
-        total_size=total,
-        page_size=size,
-    )
+    return total, latest
 
 
-def _position(page_token: str) -> tuple[bool, int, str] | None:
+def _begin(page_token: str) -> _Position | None:
     """The position below which the page begins; None for the first page."""
     if not page_token:
         return None

@@ -42,24 +42,7 @@ the same storage, and gives anonymous callers, whose name is empty, an owner tha
 
 
 class _TasksOnBackend:
-    """What the two stores share: whose a task is, reading, listing and deleting.
-
-    `backend`: an AsyncStorageBackend is awaited; a StorageBackend works in threads of the event
-    loop's default executor. Several agents can share one where `owner_resolver` tells them apart.
-
-    `ttl`: how long after its last save a task expires; None means never. A task that has expired
-    is absent. Memory, SQLite and PostgreSQL keep its row until `cleanup_expired` of the backend.
-
-    `owner_resolver`: the name of the caller whose tasks a request concerns; the SDK's own takes
-    the user of the call context.
-
-    `allow_anonymous`: whether callers without a name are served. They are one owner, whose tasks
-    all of them share. Otherwise their requests raise InvalidRequestError.
-
-    Every method raises InternalError when the storage fails and when a write may or may not have
-    been applied, which its text says; the StorageError is the `__cause__`. A name that no owner
-    can have, of more than 1,020 bytes, is an InvalidRequestError.
-    """
+    """What the two stores share: whose a task is, listing and deleting."""
 
     def __init__(
         self,
@@ -69,8 +52,30 @@ class _TasksOnBackend:
         owner_resolver: OwnerResolver = resolve_user_scope,
         allow_anonymous: bool = False,
     ) -> None:
+        """A store over a backend, which it does not close.
+
+        `backend`: an AsyncStorageBackend is awaited; a StorageBackend works in threads of the event
+        loop's default executor. Several agents can share one where `owner_resolver` tells them
+        apart.
+
+        `ttl`: how long after its last save a task expires; None means never. A task that has
+        expired is absent. Memory, SQLite and PostgreSQL keep its row until somebody calls
+        `cleanup_expired` of the backend.
+
+        `owner_resolver`: the name of the caller whose tasks a request concerns; the SDK's own
+        takes the user of the call context.
+
+        `allow_anonymous`: whether callers without a name are served. They are one owner, whose
+        tasks all of them share. Otherwise their requests raise InvalidRequestError.
+
+        Raises TypeError for what is no backend, ValueError for a ttl that is not above zero.
+
+        Every method raises InternalError when the storage fails and when a write may or may not
+        have been applied, which its text says; the StorageError is the `__cause__`. A name that no
+        owner can have, of more than 1,020 bytes, is an InvalidRequestError.
+        """
         if ttl is not None and ttl <= timedelta(0):
-            raise ValueError(f"ttl must be longer than nothing, or None for never, not {ttl}")
+            raise ValueError(f"ttl must be above zero, or None for never, not {ttl}")
         self._backend = as_async(backend)
         self._ttl = ttl
         self._owner_resolver = owner_resolver
