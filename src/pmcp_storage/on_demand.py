@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _REMEDIES = {
+    "a2a": "pip install 'pmcp-storage[a2a]'",
     "boto3": "pip install 'pmcp-storage[dynamodb]'",
     "botocore": "pip install 'pmcp-storage[dynamodb]'",
     "psycopg": "pip install 'pmcp-storage[postgres]' 'psycopg[binary]'",

@@ -1,8 +1,8 @@
 """From sync to async: a StorageBackend for code that awaits its operations.
 
-`in_threads` is for event loops. `at_once` is for code without one: each operation is carried out
-when it is called, so that a coroutine over it never waits and `run_at_once` runs it to its end.
-This is how one task store serves both.
+`in_threads` is for event loops; `as_async` is, too, and takes async backends as well. `at_once` is
+for code without an event loop: each operation is carried out when it is called, so that a coroutine
+over it never waits and `run_at_once` runs it to its end. This is how one task store serves both.
 """
 
 from __future__ import annotations
@@ -18,6 +18,19 @@ from pmcp_storage.records import TaskRecord
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def as_async(backend: StorageBackend | AsyncStorageBackend) -> AsyncStorageBackend:
+    """The backend itself if it is async, and otherwise what `in_threads` makes of it.
+
+    Raises TypeError for what is no backend.
+    """
+    if isinstance(backend, AsyncStorageBackend):
+        return backend
+    if isinstance(backend, StorageBackend):
+        return in_threads(backend)
+    kind = type(backend).__name__
+    raise TypeError(f"backend must be a StorageBackend or an AsyncStorageBackend, not {kind}")
 
 
 def in_threads(backend: StorageBackend) -> AsyncStorageBackend:

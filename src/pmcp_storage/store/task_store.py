@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pmcp_storage.aio.async_adapter import in_threads
+from pmcp_storage.aio.async_adapter import as_async
 from pmcp_storage.aio.async_backend import AsyncStorageBackend
 from pmcp_storage.backend import StorageBackend, VersionedRecord
 from pmcp_storage.errors import (
@@ -59,7 +59,7 @@ class AsyncTaskStore:
         backend: StorageBackend | AsyncStorageBackend,
         config: StoreConfig | None = None,
     ) -> None:
-        self._backend = _as_async(backend)
+        self._backend = as_async(backend)
         self._config = config or StoreConfig()
         lifecycle.load_minting()
 
@@ -268,12 +268,3 @@ class AsyncTaskStore:
 
     def _owner(self, owner_id: str) -> str:
         return validation.accept_owner(owner_id, self._config)
-
-
-def _as_async(backend: StorageBackend | AsyncStorageBackend) -> AsyncStorageBackend:
-    if isinstance(backend, AsyncStorageBackend):
-        return backend
-    if isinstance(backend, StorageBackend):
-        return in_threads(backend)
-    kind = type(backend).__name__
-    raise TypeError(f"backend must be a StorageBackend or an AsyncStorageBackend, not {kind}")
