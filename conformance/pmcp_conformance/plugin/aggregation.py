@@ -22,11 +22,16 @@ def take_in(report: pytest.TestReport, run: RunReport) -> None:
         run.add(Result(name, rule, Outcome.NOT_RUN, int(part or 0), _last_line(report)))
 
 
-def note_stop(run: RunReport, reason: str) -> None:
-    """Say first of each target whose rules have not all run that this is why."""
+def note_stop(run: RunReport, reason: str, *, all_selected: bool) -> None:
+    """Say first of each target whose rules have not all run that this is why.
+
+    If all were selected, then of each such rule, too.
+    """
     for target in run.targets.values():
         if not target.is_complete:
             target.problems.insert(0, reason)
+            if all_selected:
+                target.note_not_run(reason)
 
 
 def note_problem(run: RunReport, problem: str) -> None:

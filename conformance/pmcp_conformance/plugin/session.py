@@ -26,7 +26,12 @@ from pmcp_conformance.plugin.preparation import PreparedTargets
 from pmcp_conformance.plugin.progress import Progress
 from pmcp_conformance.plugin.report_files import ReportFiles
 from pmcp_conformance.plugin.rule_items import RuleItem, collected
-from pmcp_conformance.plugin.selection import Selection, split_arguments, stops_by_itself
+from pmcp_conformance.plugin.selection import (
+    Selection,
+    selects_all,
+    split_arguments,
+    stops_by_itself,
+)
 from pmcp_conformance.plugin.terminal import TerminalSummary, print_section
 from pmcp_conformance.report.known_failures import KnownFailures, KnownFailuresError
 from pmcp_conformance.report.model import Report
@@ -184,12 +189,9 @@ class ContractSession:
             Turns(ledger.path).remove()
 
     def _conclude(self, session: pytest.Session) -> None:
-        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR or self._interrupted:
-            note_stop(self._report, "the run was interrupted")
-        elif not stops_by_itself(self._config) and (
-            stopped_by := self._stopped_by or session.shouldstop or session.shouldfail
-        ):
-            note_stop(self._report, f"the run was stopped: {stopped_by}")
+        if stopped := self._why_stopped(session):
+            all_selected = selects_all(self._config, self._selection)
+            note_stop(self._report, stopped, all_selected=all_selected)
         session.exitstatus = (
             pytest.ExitCode.INTERRUPTED
             if self._interrupted
@@ -199,6 +201,15 @@ class ContractSession:
             document = self._files.report(self._report)
             self._write_files(session, self._files, document)
             self._print_findings(session, document)
+
+    def _why_stopped(self, session: pytest.Session) -> str:
+        """Why rules have not run that were selected; empty if nothing kept them from it."""
+        if session.exitstatus == pytest.ExitCode.INTERNAL_ERROR or self._interrupted:
+            return "the run was interrupted"
+        if stops_by_itself(self._config):
+            return ""
+        stopped_by = self._stopped_by or session.shouldstop or session.shouldfail
+        return f"the run was stopped: {stopped_by}" if stopped_by else ""
 
     def _print_findings(self, session: pytest.Session, document: Report) -> None:
         verdict = self._report.verdict

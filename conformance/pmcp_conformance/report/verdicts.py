@@ -96,6 +96,13 @@ class TargetReport:
         parts = self._parts.setdefault(result.rule, {})
         parts[result.part] = _worst([result, parts.get(result.part, result)])
 
+    def note_not_run(self, reason: str) -> None:
+        """Say why whatever has no result has none."""
+        for rule in self.contract.rules.values():
+            parts = self._parts.setdefault(rule.id, {})
+            for part in range(rule.parts):
+                parts.setdefault(part, Result(self.name, rule.id, Outcome.NOT_RUN, part, reason))
+
     @property
     def verdict(self) -> Verdict:
         """What may be said of the target so far."""
