@@ -8,6 +8,7 @@ This is how one task store serves both.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -30,7 +31,15 @@ def in_threads(backend: StorageBackend) -> AsyncStorageBackend:
 
 def at_once(backend: StorageBackend) -> AsyncStorageBackend:
     """An async backend whose operations block until they are done, for `run_at_once`."""
-    return _AsyncBackend(backend, _call)
+    return _AtOnce(backend, _call)
+
+
+async def pause(backend: AsyncStorageBackend, seconds: float) -> None:
+    """Wait for some seconds as the backend's operations do: blocking only where they block."""
+    if isinstance(backend, _AtOnce):
+        time.sleep(seconds)
+    else:
+        await asyncio.sleep(seconds)
 
 
 def run_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -92,3 +101,7 @@ class _AsyncBackend(AsyncStorageBackend):
 
     async def _close(self) -> None:
         await self._call(self._backend.close)
+
+
+class _AtOnce(_AsyncBackend):
+    """One whose operations block until they are done."""

@@ -61,7 +61,6 @@ class Seam(GenericTaskStore):
     def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:
         super().__init__(backend, config)
         self.below = backend
-        self.config = config or StoreConfig()
         self._store = self.rules(at_once(backend), config)
 
     def rewrite(self, found: VersionedRecord, **changes: Any) -> VersionedRecord:
