@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar, cast
 
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_storage import (
+    AsyncTaskStore,
     GenericTaskStore,
     InMemoryBackend,
     StorageBackend,
@@ -28,7 +31,9 @@ class CountingBackend(StorageBackend):
     `requests` counts the operations by name and `rows` the records that listings returned;
     `after_get` is called after each get that found a record. An operation that is named in
     `failures` raises the error and is not made; one that is named in `lost_answers` is made, and
-    raises it then. Every key that is written is noted in `keys`, so that it is cleaned up.
+    raises it then; one that is named in `lost_requests` is not made the first time, and raises it.
+    `before_loss` is called before either. Every key that is written is noted in `keys`, so that it
+    is cleaned up.
     """
 
     def __init__(self, handle: RecordedBackend, keys: dict[tuple[str, str], None]) -> None:
@@ -39,6 +44,8 @@ class CountingBackend(StorageBackend):
         self.after_get: Callable[[], object] | None = None
         self.failures: dict[str, StorageError] = {}
         self.lost_answers: dict[str, StorageError] = {}
+        self.lost_requests: dict[str, StorageError] = {}
+        self.before_loss: Callable[[], object] | None = None
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         self._begin("get")
@@ -86,13 +93,37 @@ class CountingBackend(StorageBackend):
         self.requests[operation] += 1
         if operation in self.failures:
             raise self.failures[operation]
+        if operation in self.lost_requests:
+            self._lose(self.lost_requests.pop(operation))
         if record is not None:
             self._keys[record.owner_id, record.task_id] = None
 
     def _answered(self, operation: str, answer: T) -> T:
         if operation in self.lost_answers:
-            raise self.lost_answers.pop(operation)
+            self._lose(self.lost_answers.pop(operation))
         return answer
+
+    def _lose(self, error: StorageError) -> None:
+        if self.before_loss is not None:
+            self.before_loss()
+        raise error
+
+
+class AwaitedStore:
+    """The methods of an AsyncTaskStore, each run on an event loop of its own until it is done."""
+
+    def __init__(self, store: AsyncTaskStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if not iscoroutinefunction(method):
+            return method
+
+        def call(*args: Any, **options: Any) -> Any:
+            return asyncio.run(method(*args, **options))
+
+        return call
 
 
 class StoreBench:
@@ -106,6 +137,17 @@ class StoreBench:
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""
         return self._target.store_class(self.backend, store_config(**settings))
+
+    def both(self, **settings: Any) -> list[tuple[str, GenericTaskStore]]:
+        """The store of the target and AsyncTaskStore over `backend`, each with its name.
+
+        Both are called without awaiting; calls of the second run on event loops.
+        """
+        awaited = AwaitedStore(AsyncTaskStore(self.backend, store_config(**settings)))
+        return [
+            (self._target.store_class.__name__, self.store(**settings)),
+            (AsyncTaskStore.__name__, cast(GenericTaskStore, awaited)),
+        ]
 
     def store_in_memory(
         self, backend: StorageBackend | None = None, **settings: Any

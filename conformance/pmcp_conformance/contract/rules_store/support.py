@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from pmcp_conformance.contract.rules_store.bench import StoreBench
@@ -19,6 +22,9 @@ COMPLETED = TaskStatus.COMPLETED
 FAILED = TaskStatus.FAILED
 CANCELLED = TaskStatus.CANCELLED
 ENDED = (COMPLETED, FAILED, CANCELLED)
+
+_TOGETHER_WITHIN = 30.0
+"""Seconds by which all threads have read."""
 
 Change = Callable[[GenericTaskStore, str, str], VersionedRecord]
 TaskCall = Callable[[GenericTaskStore, str, str], object]
@@ -81,6 +87,30 @@ def between_read_and_write(bench: StoreBench, act: Callable[[], object]) -> None
         act()
 
     bench.backend.after_get = after_get
+
+
+def hold_first_reads(bench: StoreBench, readers: int) -> None:
+    """Hold each of so many threads after its first read until all have read: they know one version.
+
+    Where one of them never comes to read, the others go on by themselves.
+    """
+    barrier = threading.Barrier(readers)
+    reads = count()
+
+    def after_get() -> None:
+        if next(reads) < readers:
+            # On a busy machine they race without having come together.
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(_TOGETHER_WITHIN)
+
+    bench.backend.after_get = after_get
+
+
+def fields_of(record: TaskRecord) -> dict[str, Any]:
+    """The fields of the record and of its task, by name."""
+    fields = record.model_dump()
+    task = fields.pop("task")
+    return {**fields, **{f"task.{name}": value for name, value in task.items()}}
 
 
 def expect_same(name: str, expected: object, observed: object) -> None:
