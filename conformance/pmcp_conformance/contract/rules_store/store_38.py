@@ -19,7 +19,7 @@ from pmcp_conformance.contract.rules_store.support import (
     seed_task,
 )
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.expectations import expect_raises, expect_unchanged
+from pmcp_conformance.expectations import expect_raises, expect_stored
 from pmcp_storage import (
     GenericTaskStore,
     InvalidArgumentError,
@@ -118,8 +118,8 @@ def expect_refused(
 ) -> None:
     """The change raises the error and leaves the task as it was."""
     before = seed_task(trial, trial.owner(), status=status, result="x")
-    call = partial(store.change, before.owner_id, "task", decide)
-    expect_unchanged(trial, before, 1, partial(expect_raises, kind, call))
+    expect_raises(kind, store.change, before.owner_id, "task", decide)
+    expect_stored(trial, before, 1)
 
 
 def expect_room_to_cancel(trial: Trial, store: GenericTaskStore) -> None:
