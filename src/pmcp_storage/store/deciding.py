@@ -20,6 +20,7 @@ from pmcp_storage.records import TaskRecord
 from pmcp_storage.store import lifecycle, validation
 from pmcp_storage.store.change import Decide
 from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.task_errors import InvalidArgumentError
 
 ATTEMPTS = 12
 """How often a change is decided before it gives up."""
@@ -84,14 +85,21 @@ class Deciding:
         """What to write in place of what was found; None if that is as it should be."""
         if lifecycle.mark_of(found.record) == self._mark:
             return None
-        # A copy, because nobody knows what `decide` does to the task that it is given.
-        marked = lifecycle.with_mark(found.record, self._mark)
+        # A copy, because nobody knows what `decide` does to the task that it is given, and who else
+        # holds one that is known.
+        marked = self._marked(found.record)
         wanted = self._decide(found.record)
         if wanted is None:
             return None
         self._settle(found.version)
         change = validation.accept_change(wanted, self._config)
         return lifecycle.with_change(marked, change, self._config)
+
+    def _marked(self, record: TaskRecord) -> TaskRecord:
+        try:
+            return lifecycle.with_mark(record, self._mark)
+        except ValueError:
+            raise InvalidArgumentError("known", "must be as the store returned it") from None
 
     def _settle(self, version: int) -> None:
         """Another's write at the version of the doubtful one shows that this was refused.

@@ -116,7 +116,7 @@ def accept_change(change: TaskChange, config: StoreConfig) -> TaskChange:
     return TaskChange(
         status=None if change.status is None else accept_status(change.status),
         message=accept_message(change.message),
-        variables=accept_variables(change.variables, config),
+        variables=accept_variables(change.variables, config) if change.variables != {} else {},
         result=accept_result(change.result),
     )
 
@@ -129,19 +129,13 @@ def accept_decide(decide: Decide) -> Decide:
 
 
 def accept_known(known: Any, owner_id: str, task_id: str) -> VersionedRecord:
-    """A copy of what the store has once returned of that task, to build on.
-
-    Raises InvalidArgumentError for anything else.
-    """
+    """What the store has once returned of that task; InvalidArgumentError for anything else."""
     if not isinstance(known, VersionedRecord):
         kind = type(known).__name__
         raise InvalidArgumentError("known", f"must be a VersionedRecord, not {kind}")
     if (known.record.owner_id, known.record.task_id) != (owner_id, task_id):
         raise InvalidArgumentError("known", "must be the task that is to be changed")
-    try:
-        return VersionedRecord(known.record.model_copy(), known.version)
-    except ValueError:
-        raise InvalidArgumentError("known", "must be as the store returned it") from None
+    return known
 
 
 def accept_ttl(ttl_ms: int | None, config: StoreConfig) -> int:
