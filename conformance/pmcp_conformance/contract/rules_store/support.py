@@ -14,7 +14,14 @@ from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect
-from pmcp_storage import GenericTaskStore, Task, TaskRecord, TaskStatus, VersionedRecord
+from pmcp_storage import (
+    GenericTaskStore,
+    Task,
+    TaskChange,
+    TaskRecord,
+    TaskStatus,
+    VersionedRecord,
+)
 
 WORKING = TaskStatus.WORKING
 INPUT = TaskStatus.INPUT_REQUIRED
@@ -38,10 +45,15 @@ CHANGES: dict[str, Change] = {
     ),
     "cancel": lambda store, owner, task: store.cancel(owner, task),
 }
-"""Every operation that changes a task, with arguments that a working task accepts."""
+"""Every operation that changes a task as it was read, with arguments that a working task accepts.
+
+`change` and `report_progress`, which decide anew where others are faster, have rules of their own.
+"""
 
 TASK_CALLS: dict[str, TaskCall] = {
     **CHANGES,
+    "change": lambda store, owner, task: store.change(owner, task, lambda _: TaskChange(result=1)),
+    "report_progress": lambda store, owner, task: store.report_progress(owner, task, "half"),
     "get": lambda store, owner, task: store.get(owner, task),
     "get_result": lambda store, owner, task: store.get_result(owner, task),
     "delete": lambda store, owner, task: store.delete(owner, task),
