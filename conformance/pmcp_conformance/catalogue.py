@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pmcp_conformance.engine.trial import Trial
     from pmcp_conformance.target import BackendTarget
 
-CONTRACT_VERSION = "1.1"
+CONTRACT_VERSION = "1.2"
 
 GROUPS = (
     "GET",

@@ -24,6 +24,7 @@ from pmcp_storage.errors import (
 )
 from pmcp_storage.on_demand import on_demand
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.change import TaskChange
 from pmcp_storage.store.task_errors import (
     AnonymousOwnerError,
     InvalidArgumentError,
@@ -90,6 +91,7 @@ __all__ = [
     "Task",
     "TaskAlreadyExistsError",
     "TaskBackendError",
+    "TaskChange",
     "TaskConflictError",
     "TaskEndedError",
     "TaskError",

@@ -114,7 +114,8 @@ def _to_the_millisecond(instant: datetime) -> datetime:
     return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant
 
 
-def _rfc3339(instant: datetime, timespec: str) -> str:
+def rfc3339(instant: datetime, timespec: str = "milliseconds") -> str:
+    """An instant of UTC as text, such as 2026-02-23T10:30:00.123Z."""
     return instant.isoformat(timespec=timespec).removesuffix("+00:00") + "Z"
 
 
@@ -205,8 +206,8 @@ class Task(_Wire):
         return {
             "taskId": self.task_id,
             "status": self.status.value,
-            "createdAt": _rfc3339(self.created_at, "milliseconds"),
-            "lastUpdatedAt": _rfc3339(self.last_updated_at, "milliseconds"),
+            "createdAt": rfc3339(self.created_at),
+            "lastUpdatedAt": rfc3339(self.last_updated_at),
             "ttl": self.ttl,
             **{name: value for name, value in optional.items() if value is not None},
             **(self.__pydantic_extra__ or {}),
@@ -254,7 +255,7 @@ class TaskRecord(_Wire):
             "variables": self.variables,
             "result": self.result,
             "requestMethod": self.request_method,
-            "expiresAt": None if expires_at is None else _rfc3339(expires_at, "microseconds"),
+            "expiresAt": None if expires_at is None else rfc3339(expires_at, "microseconds"),
             **(self.__pydantic_extra__ or {}),
         }
         return dump(fields, partial(_record_problem, fields))

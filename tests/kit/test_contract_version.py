@@ -56,7 +56,7 @@ def test_a_version_or_a_rule_that_there_is_not_is_refused(pytester: pytest.Pytes
     result = run_kit(pytester, "--pmcp-contract-version", "1.5")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["*--pmcp-contract-version: there is no contract version 1.5: *has 1.0, 1.1, 1.9, 1.10"]
+        ["*-contract-version: there is no contract version 1.5: *has 1.0, 1.1, 1.2, 1.9, 1.10"]
     )
     result = run_kit(pytester, "--pmcp-contract-version", "1.0", *ids("GET-2"))
     assert result.ret == pytest.ExitCode.USAGE_ERROR

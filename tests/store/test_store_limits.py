@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -208,3 +209,61 @@ def test_a_configuration_that_contradicts_itself_is_refused(
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         StoreConfig().page_size = 5
+
+
+def test_unfinished_tasks_have_a_quota_of_their_own(backend: CountingBackend) -> None:
+    config = StoreConfig(max_unfinished_per_owner=2, max_tasks_per_owner=1_000)
+    store = GenericTaskStore(backend, config)
+    first = store.create("o", "tools/call", task_id="0").record.task_id
+    for number in range(300):
+        store.create("o", "tools/call", task_id=f"{number:03}")
+        store.cancel("o", f"{number:03}")
+    store.create("o", "tools/call", task_id="1")
+    backend.requests.clear()
+    with pytest.raises(TaskQuotaError, match="there are 2 unfinished tasks") as error:
+        store.create("o", "tools/call")
+    assert (error.value.limit, error.value.unfinished) == (2, True)
+    assert backend.requests == {"list_by_owner": 2}
+    store.cancel("o", first)
+    store.create("o", "tools/call")
+
+
+def test_unfinished_tasks_alone_can_have_a_quota(backend: CountingBackend) -> None:
+    store = GenericTaskStore(
+        backend, StoreConfig(max_unfinished_per_owner=1, max_tasks_per_owner=None)
+    )
+    for _ in range(150):
+        store.cancel("o", store.create("o", "tools/call").record.task_id)
+    store.create("o", "tools/call")
+    backend.requests.clear()
+    with pytest.raises(TaskQuotaError):
+        store.create("o", "tools/call")
+    assert backend.requests == {"list_by_owner": 1}
+
+
+def test_a_quota_of_unfinished_tasks_over_that_of_all_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"max_unfinished_per_owner \(101\) must not exceed"):
+        StoreConfig(max_unfinished_per_owner=101)
+
+
+def test_a_tool_call_fits_into_its_limits() -> None:
+    store = GenericTaskStore(InMemoryBackend(), StoreConfig.for_tool_calls())
+    call = {"params": {"arguments": {"text": "x" * 70_000, "deep": nested(32)}}}
+    assert store.create("o", "tools/call", variables=call).record.variables == call
+    for _ in range(150):
+        store.cancel("o", store.create("o", "tools/call").record.task_id)
+
+
+def test_the_limits_for_tool_calls_can_be_changed() -> None:
+    config = StoreConfig.for_tool_calls(page_size=3, max_unfinished_per_owner=None)
+    assert config.page_size == 3
+    assert config.max_unfinished_per_owner is None
+    assert config.max_variable_depth == 64
+
+
+def test_random_ids_need_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uuid_utils", None)
+    store = GenericTaskStore(InMemoryBackend(), StoreConfig(random_ids=True))
+    assert len(store.create("o", "tools/call").record.task_id) == 32
+    with pytest.raises(ModuleNotFoundError, match="needs uuid-utils"):
+        GenericTaskStore(InMemoryBackend()).mint_task_id()

@@ -8,6 +8,7 @@ over it never waits and `run_at_once` runs it to its end. This is how one task s
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
@@ -43,7 +44,15 @@ def in_threads(backend: StorageBackend) -> AsyncStorageBackend:
 
 def at_once(backend: StorageBackend) -> AsyncStorageBackend:
     """An async backend whose operations block until they are done, for `run_at_once`."""
-    return _AsyncBackend(backend, _call)
+    return _AtOnce(backend, _call)
+
+
+async def pause(backend: AsyncStorageBackend, seconds: float) -> None:
+    """Wait for some seconds as the backend's operations do: blocking only where they block."""
+    if isinstance(backend, _AtOnce):
+        time.sleep(seconds)
+    else:
+        await asyncio.sleep(seconds)
 
 
 def run_at_once(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -105,3 +114,7 @@ class _AsyncBackend(AsyncStorageBackend):
 
     async def _close(self) -> None:
         await self._call(self._backend.close)
+
+
+class _AtOnce(_AsyncBackend):
+    """One whose operations block until they are done."""

@@ -14,6 +14,7 @@ from pmcp_storage.aio.async_adapter import at_once, run_at_once
 from pmcp_storage.backend import StorageBackend
 from pmcp_storage.store.config import StoreConfig
 from pmcp_storage.store.task_store import AsyncTaskStore
+from pmcp_storage.store.wire import wire_form
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +43,24 @@ class GenericTaskStore:
         if not isinstance(backend, StorageBackend):
             kind = type(backend).__name__
             raise TypeError(f"backend must be a StorageBackend (see to_sync), not {kind}")
+        self._given = backend
         self._store = AsyncTaskStore(at_once(backend), config)
+
+    wire_form = staticmethod(wire_form)
+
+    @property
+    def backend(self) -> StorageBackend:
+        """The backend that the store was given."""
+        return self._given
+
+    @property
+    def config(self) -> StoreConfig:
+        """The limits that the store keeps."""
+        return self._store.config
+
+    def mint_task_id(self) -> str:
+        """A fresh id, as in AsyncTaskStore."""
+        return self._store.mint_task_id()
 
     create = _blocking(AsyncTaskStore.create)
     get = _blocking(AsyncTaskStore.get)
@@ -50,6 +68,8 @@ class GenericTaskStore:
     set_variables = _blocking(AsyncTaskStore.set_variables)
     set_result = _blocking(AsyncTaskStore.set_result)
     complete_with_result = _blocking(AsyncTaskStore.complete_with_result)
+    change = _blocking(AsyncTaskStore.change)
+    report_progress = _blocking(AsyncTaskStore.report_progress)
     get_result = _blocking(AsyncTaskStore.get_result)
     cancel = _blocking(AsyncTaskStore.cancel)
     list = _blocking(AsyncTaskStore.list)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 from pmcp_storage.records import Task, TaskRecord, TaskStatus
+from pmcp_storage.store.change import TaskChange
 from pmcp_storage.store.config import StoreConfig
 from pmcp_storage.store.task_errors import InvalidTransitionError, TaskEndedError, TaskTooLargeError
 
@@ -34,6 +36,11 @@ _NEXT = {
 }
 """The state machine: what can follow a status. Nothing follows one that is not a key."""
 
+_MARK = "changeId"
+"""The field of a record that holds the mark of a change. No field of the model: backends keep
+fields that they do not know, and nobody else needs it.
+"""
+
 _BOUNDED_BYTES = 10_000
 """More than the ids, the times and the field names of a record can take, even all in escapes."""
 
@@ -49,11 +56,13 @@ def load_minting() -> None:
         import_module("uuid_utils")
 
 
-def mint_task_id() -> str:
-    """A fresh UUIDv7: ids of one process sort by their creation.
+def mint_task_id(config: StoreConfig) -> str:
+    """A fresh UUIDv7: ids of one process sort by their creation. Or, as configured, random bits.
 
-    Raises ModuleNotFoundError without uuid-utils, which nothing else here needs.
+    Raises ModuleNotFoundError without uuid-utils, which only a UUIDv7 needs.
     """
+    if config.random_ids:
+        return token_hex(16)
     try:
         from uuid_utils import uuid7
     except ModuleNotFoundError as error:
@@ -92,35 +101,28 @@ def new_record(
     return _sized(_changed(record, variables=_merged({}, variables)), config)
 
 
-def with_status(
-    record: TaskRecord, status: TaskStatus, message: str | None, config: StoreConfig
-) -> TaskRecord:
-    """The record in its next status, with its old message where there is no new one.
+def with_change(record: TaskRecord, change: TaskChange, config: StoreConfig) -> TaskRecord:
+    """The record with all that the change names: variables are merged, null removes a key.
 
-    Raises InvalidTransitionError where the state machine has no such transition, and
-    TaskTooLargeError for a message that makes the record too large. Without a message the record
-    grows by 7 bytes at most and is not measured: a task that is full to the limit can still be
-    cancelled.
+    Raises InvalidTransitionError where the state machine has no such transition, TaskEndedError
+    for a change without a status of a task that has ended, and TaskTooLargeError. A change of
+    nothing but the status adds some bytes at most and is not measured: a task that is full to the
+    limit can still be cancelled.
     """
-    allowed = _NEXT.get(record.status, ())
-    if status not in allowed:
-        raise InvalidTransitionError(record.task_id, record.status, status, allowed)
-    if message is None:
-        return _changed(record, task=_touched(record.task, status=status))
-    task = _touched(record.task, status=status, status_message=message)
-    return _sized(_changed(record, task=task), config)
-
-
-def with_variables(
-    record: TaskRecord, variables: dict[str, Any], config: StoreConfig
-) -> TaskRecord:
-    """The record with `variables` merged into its own, key by key: null removes a key.
-
-    Raises TaskEndedError for a task that has ended, TaskTooLargeError for the merged record.
-    """
-    _check_not_ended(record)
-    merged = _merged(record.variables, variables)
-    return _sized(_changed(record, task=_touched(record.task), variables=merged), config)
+    if change.status is None:
+        _check_not_ended(record)
+    else:
+        _check_transition(record, change.status)
+    only_status = change.status is not None and change == TaskChange(status=change.status)
+    named = {"status": change.status, "status_message": change.message}
+    fields: dict[str, Any] = {
+        "task": _touched(record.task, **_given(named)),
+        **_given({"result": change.result}),
+    }
+    if change.variables:
+        fields["variables"] = _merged(record.variables, change.variables)
+    changed = _changed(record, **fields)
+    return changed if only_status else _sized(changed, config)
 
 
 def with_result(record: TaskRecord, result: Any, config: StoreConfig) -> TaskRecord:
@@ -139,8 +141,18 @@ def ended_with_result(
 
     Raises InvalidTransitionError, TaskTooLargeError.
     """
-    ended = with_status(record, status, message, config)
+    ended = with_change(record, TaskChange(status=status, message=message), config)
     return _sized(_changed(ended, result=result), config)
+
+
+def with_mark(record: TaskRecord, mark: str) -> TaskRecord:
+    """A copy of the record with the mark of a change in place of the last one."""
+    return record.model_copy(update={_MARK: mark})
+
+
+def mark_of(record: TaskRecord) -> str | None:
+    """The mark of the last change that left one."""
+    return (record.model_extra or {}).get(_MARK)
 
 
 def _sized(record: TaskRecord, config: StoreConfig) -> TaskRecord:
@@ -174,6 +186,16 @@ def _merged(variables: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any
         if value is None:
             del merged[key]
     return merged
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _check_transition(record: TaskRecord, status: TaskStatus) -> None:
+    allowed = _NEXT.get(record.status, ())
+    if status not in allowed:
+        raise InvalidTransitionError(record.task_id, record.status, status, allowed)
 
 
 def _check_not_ended(record: TaskRecord) -> None:

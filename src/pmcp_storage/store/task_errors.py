@@ -1,8 +1,9 @@
 """The errors of a task store, each with what a JSON-RPC server answers with.
 
 Like the errors of backends, they keep their facts as attributes, in the order of their
-constructors, and show no variables and no results. The StorageError behind one, if there is one,
-is its `__cause__`; `translation` says which becomes which.
+constructors, and show no variables and no results. Their texts, which clients may see, name no
+owner either. The StorageError behind one, if there is one, is its `__cause__`; `translation` says
+which becomes which.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class TaskNotFoundError(TaskError):
         self.task_id = task_id
 
     def __str__(self) -> str:
-        return f"owner {self.owner_id!r} has no task {self.task_id!r}"
+        return f"there is no task {self.task_id!r}"
 
 
 class TaskAlreadyExistsError(TaskError):
@@ -50,7 +51,7 @@ class TaskAlreadyExistsError(TaskError):
 
     def __str__(self) -> str:
         return (
-            f"owner {self.owner_id!r} already has a task {self.task_id!r}: "
+            f"there is a task {self.task_id!r} already: "
             "create it under another id, or under none to have one minted"
         )
 
@@ -177,8 +178,8 @@ class AnonymousOwnerError(TaskError):
 
     def __str__(self) -> str:
         return (
-            f"owner {self.owner_id!r} is anonymous: authenticate the caller, or set "
-            "allow_anonymous where all callers may share their tasks"
+            "the owner is anonymous: authenticate the caller, or set allow_anonymous where all "
+            "callers may share their tasks"
         )
 
 
@@ -210,10 +211,9 @@ class TaskConflictError(TaskError):
 
     def __str__(self) -> str:
         versions = f"{readable(self.expected_version)} to {readable(self.actual_version)}"
-        versions = f"{readable(self.expected_version)} to {readable(self.actual_version)}"
         return (
-            f"task {self.task_id!r} of owner {self.owner_id!r} was changed from version "
-            f"{versions} meanwhile: get it again and decide whether the change still applies"
+            f"task {self.task_id!r} was changed from version {versions} meanwhile: "
+            "get it again and decide whether the change still applies"
         )
 
     def __repr__(self) -> str:
@@ -222,19 +222,29 @@ class TaskConflictError(TaskError):
 
 
 class TaskQuotaError(TaskError):
-    """The owner has as many unexpired tasks as the store allows; nothing was written."""
+    """The owner has as many tasks as the store allows; nothing was written.
+
+    `unfinished` says which limit is reached: that of tasks that have not ended, or of all that
+    have not expired.
+    """
 
     code = INTERNAL_ERROR
 
-    def __init__(self, owner_id: str, limit: int) -> None:
-        super().__init__(owner_id, limit)
+    def __init__(self, owner_id: str, limit: int, unfinished: bool = False) -> None:
+        super().__init__(owner_id, limit, unfinished)
         self.owner_id = owner_id
         self.limit = limit
+        self.unfinished = unfinished
 
     def __str__(self) -> str:
+        if self.unfinished:
+            return (
+                f"there are {self.limit} unfinished tasks, as many as an owner may have: cancel "
+                "some or wait until some end"
+            )
         return (
-            f"owner {self.owner_id!r} has the {self.limit} tasks that an owner may have: "
-            "delete some or wait until some expire"
+            f"there are {self.limit} tasks, as many as an owner may have: delete some or wait "
+            "until some expire"
         )
 
 

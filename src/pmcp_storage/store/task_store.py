@@ -1,12 +1,13 @@
 """The task store for event loops: every rule of the domain, over any backend.
 
 `validation` accepts the arguments, `lifecycle` decides what becomes of a task, `paging` makes the
-pages of a listing, and the store reads and writes. It keeps no state; tasks live in the backend,
-which it never closes.
+pages of a listing, and `base` reads and writes. The store keeps no state; tasks live in the
+backend, which it never closes.
 
 Every change reads the task, decides, and writes it back if nobody else wrote it in between
 (compare-and-swap): two requests to the backend. A conflict goes to the caller, who alone knows
-whether the change still makes sense; nothing is repeated behind the caller's back.
+whether the change still makes sense. Nothing is repeated behind the caller's back, unless the
+caller has said how to decide anew: that is `change`, which `deciding` carries out.
 
 Another owner's task is treated like one that never existed: the same request to the storage, the
 same error. So is an expired task, whether or not the storage still holds it.
@@ -14,33 +15,29 @@ same error. So is an expired task, whether or not the storage still holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from pmcp_storage.aio.async_adapter import as_async
-from pmcp_storage.aio.async_backend import AsyncStorageBackend
-from pmcp_storage.backend import StorageBackend, VersionedRecord
+from pmcp_storage.backend import VersionedRecord
 from pmcp_storage.errors import (
-    AlreadyExistsError,
-    ConcurrentModificationError,
     CorruptRecordError,
     NotFoundError,
 )
-from pmcp_storage.records import TaskRecord, TaskStatus
+from pmcp_storage.records import TaskStatus
 from pmcp_storage.store import lifecycle, validation
-from pmcp_storage.store.config import StoreConfig
+from pmcp_storage.store.base import StoreBase, unexpired
+from pmcp_storage.store.change import Decide, TaskChange
+from pmcp_storage.store.deciding import Deciding
 from pmcp_storage.store.paging import TaskPage, read_page
 from pmcp_storage.store.task_errors import (
     InvalidArgumentError,
     NoResultError,
     TaskNotReadyError,
-    TaskQuotaError,
 )
 from pmcp_storage.store.translation import raises_task_errors
 
 
-class AsyncTaskStore:
+class AsyncTaskStore(StoreBase):
     """Tasks and the rules of their life, for event loops, over any backend.
 
     An AsyncStorageBackend is awaited; a StorageBackend works in threads of the event loop's
@@ -53,15 +50,6 @@ class AsyncTaskStore:
     when somebody else changed the task at the same time, TaskOutcomeUnknownError when a change
     may or may not have been made, and TaskStorageFullError.
     """
-
-    def __init__(
-        self,
-        backend: StorageBackend | AsyncStorageBackend,
-        config: StoreConfig | None = None,
-    ) -> None:
-        self._backend = as_async(backend)
-        self._config = config or StoreConfig()
-        lifecycle.load_minting()
 
     @raises_task_errors
     async def create(
@@ -77,16 +65,14 @@ class AsyncTaskStore:
 
         `request_method` is the request that the task stands for, such as "tools/call". The task
         expires `ttl_ms` milliseconds after its creation, for good (None: the configured
-        default). Its id is a fresh UUIDv7 unless given; with ids of another form a listing is no
-        longer newest first. Variables that are null are left out, as in `set_variables`.
+        default). Its id is minted unless given; with ids of another form than UUIDv7 a listing is
+        no longer newest first. Variables that are null are left out, as in `set_variables`.
 
         Raises TaskAlreadyExistsError, TaskQuotaError, InvalidTtlError, InvalidVariablesError,
         TaskTooLargeError.
         """
         owner_id = self._owner(owner_id)
-        task_id = (
-            lifecycle.mint_task_id() if task_id is None else validation.accept_task_id(task_id)
-        )
+        task_id = self.mint_task_id() if task_id is None else validation.accept_task_id(task_id)
         ttl_ms = validation.accept_ttl(ttl_ms, self._config)
         method = validation.accept_text("request_method", request_method)
         given = validation.accept_variables({} if variables is None else variables, self._config)
@@ -107,10 +93,11 @@ class AsyncTaskStore:
 
         Raises TaskNotFoundError, InvalidTransitionError, TaskTooLargeError.
         """
-        status = validation.accept_status(status)
-        text = validation.accept_message(message)
+        change = TaskChange(
+            status=validation.accept_status(status), message=validation.accept_message(message)
+        )
         return await self._change(
-            owner_id, task_id, lambda task: lifecycle.with_status(task, status, text, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_change(task, change, self._config)
         )
 
     @raises_task_errors
@@ -122,9 +109,9 @@ class AsyncTaskStore:
         Raises TaskNotFoundError, TaskEndedError, InvalidVariablesError, and TaskTooLargeError
         where the merged variables would make the task too large.
         """
-        given = validation.accept_variables(variables, self._config)
+        change = TaskChange(variables=validation.accept_variables(variables, self._config))
         return await self._change(
-            owner_id, task_id, lambda task: lifecycle.with_variables(task, given, self._config)
+            owner_id, task_id, lambda task: lifecycle.with_change(task, change, self._config)
         )
 
     @raises_task_errors
@@ -165,6 +152,51 @@ class AsyncTaskStore:
         )
 
     @raises_task_errors
+    async def change(
+        self,
+        owner_id: str,
+        task_id: str,
+        decide: Decide,
+        *,
+        known: VersionedRecord | None = None,
+    ) -> VersionedRecord:
+        """Make the change that `decide` wants of the newest task, in one write.
+
+        `decide` is a plain function of the task as it is now, which returns a TaskChange, or None
+        to change nothing. It is asked again after each conflict, about the newest task: 12 times
+        in all at most, with random pauses of up to 0.25 seconds. What it raises ends the call.
+
+        Nothing is applied twice, also where the answer to a write is lost: the record then shows
+        whether it was made (its field changeId), and `decide` is asked again only if it was not.
+        Where others have changed the task more than once since, so that this cannot be seen,
+        `decide` can still recognize its own work and return None; otherwise the outcome is
+        unknown. So it is where the task is gone.
+
+        Returns the task as changed; where nothing was to be changed, as found. It takes one read
+        and one write if nobody interferes. `known`, the task as the caller already holds it, saves
+        the read: the first decision is made on it, and a stale one costs a refused write.
+
+        Raises TaskNotFoundError; InvalidTransitionError for a status that cannot follow, the
+        present one included; TaskEndedError for a change without a status of a task that has
+        ended; InvalidVariablesError, TaskTooLargeError; TaskConflictError where others were
+        faster every time.
+        """
+        owner_id, task_id = self._owner(owner_id), validation.accept_task_id(task_id)
+        deciding = Deciding(self._backend, self._config, validation.accept_decide(decide))
+        if known is not None:
+            known = unexpired(validation.accept_known(known, owner_id, task_id))
+        return await deciding.carry_out(partial(self._read, owner_id, task_id), known)
+
+    async def report_progress(self, owner_id: str, task_id: str, message: str) -> VersionedRecord:
+        """Set the status message of a task that has not ended, and leave everything else.
+
+        One read and one write, repeated like those of `change` where others interfere. Raises
+        TaskNotFoundError, TaskEndedError, TaskTooLargeError.
+        """
+        progress = TaskChange(message=validation.accept_text("message", message))
+        return await self.change(owner_id, task_id, lambda _: progress)
+
+    @raises_task_errors
     async def get_result(self, owner_id: str, task_id: str) -> Any:
         """Return the result of a task that has ended: one request.
 
@@ -181,10 +213,9 @@ class AsyncTaskStore:
     @raises_task_errors
     async def cancel(self, owner_id: str, task_id: str) -> VersionedRecord:
         """Cancel the task. Raises TaskNotFoundError; InvalidTransitionError once it has ended."""
+        change = TaskChange(status=TaskStatus.CANCELLED)
         return await self._change(
-            owner_id,
-            task_id,
-            lambda task: lifecycle.with_status(task, TaskStatus.CANCELLED, None, self._config),
+            owner_id, task_id, lambda task: lifecycle.with_change(task, change, self._config)
         )
 
     @raises_task_errors
@@ -222,49 +253,3 @@ class AsyncTaskStore:
         A storage that removes them by itself does nothing here and returns 0.
         """
         return await self._backend.cleanup_expired()
-
-    async def _read(self, owner_id: str, task_id: str) -> VersionedRecord:
-        found = await self._backend.get(owner_id, task_id)
-        if found.record.is_expired(datetime.now(UTC)):
-            raise NotFoundError(owner_id, task_id)
-        return found
-
-    async def _change(
-        self, owner_id: str, task_id: str, decide: Callable[[TaskRecord], TaskRecord]
-    ) -> VersionedRecord:
-        found = await self._read(self._owner(owner_id), validation.accept_task_id(task_id))
-        record = decide(found.record)
-        version = await self._backend.put_if_version(record, found.version)
-        return VersionedRecord(record, version)
-
-    async def _create(self, record: TaskRecord) -> VersionedRecord:
-        try:
-            return VersionedRecord(record, await self._backend.create(record))
-        except AlreadyExistsError:
-            if (replaced := await self._replace_expired(record)) is None:
-                raise
-            return replaced
-
-    async def _replace_expired(self, record: TaskRecord) -> VersionedRecord | None:
-        # Deleting and creating would start at version 1 again, and a late write to the expired task
-        # could overwrite the new one.
-        try:
-            found = await self._backend.get(record.owner_id, record.task_id)
-            if not found.record.is_expired(datetime.now(UTC)):
-                return None
-            version = await self._backend.put_if_version(record, found.version)
-            return VersionedRecord(record, version)
-        except (ConcurrentModificationError, NotFoundError):
-            return None
-
-    async def _check_quota(self, owner_id: str) -> None:
-        limit = self._config.max_tasks_per_owner
-        if limit is None:
-            return
-        now = datetime.now(UTC)
-        count = await self._backend.count_by_owner(owner_id, live_at=now, at_most=limit)
-        if count >= limit:
-            raise TaskQuotaError(owner_id, limit)
-
-    def _owner(self, owner_id: str) -> str:
-        return validation.accept_owner(owner_id, self._config)

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from pmcp_storage.errors import (
     AlreadyExistsError,
     ConcurrentModificationError,
+    CorruptRecordError,
     NotFoundError,
     OutcomeUnknownError,
     RecordTooLargeError,
@@ -25,6 +26,8 @@ from pmcp_storage.store.task_errors import (
     TaskStorageFullError,
     TaskTooLargeError,
 )
+
+_UNKNOWN = "the change may or may not have been made: get the task to see"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +62,8 @@ def task_error(error: StorageError) -> TaskError:
         case StorageFullError():
             return TaskStorageFullError(error.message)
         case OutcomeUnknownError():
-            return TaskOutcomeUnknownError(error.message)
+            return TaskOutcomeUnknownError(_UNKNOWN)
+        case CorruptRecordError():  # whose text names the owner
+            return TaskBackendError(f"task {error.task_id!r} cannot be read: {error.message}")
         case _:
             return TaskBackendError(str(error))

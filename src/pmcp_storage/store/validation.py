@@ -14,8 +14,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from pmcp_storage.backend import VersionedRecord
 from pmcp_storage.plain_json import LONE_SURROGATE, NotJsonError, Problem, is_utf8, plain_copy
 from pmcp_storage.records import MAX_OWNER_ID_BYTES, MAX_TASK_ID_BYTES, TaskStatus, id_problem
+from pmcp_storage.store.change import Decide, TaskChange
 from pmcp_storage.store.config import StoreConfig
 from pmcp_storage.store.task_errors import (
     AnonymousOwnerError,
@@ -101,6 +103,39 @@ def accept_status(status: str) -> TaskStatus:
         return TaskStatus(status)
     except ValueError:
         raise InvalidArgumentError("status", f"must be one of {', '.join(TaskStatus)}") from None
+
+
+def accept_change(change: TaskChange, config: StoreConfig) -> TaskChange:
+    """A copy of the change that `decide` has returned, all of it accepted.
+
+    Raises InvalidArgumentError, InvalidVariablesError.
+    """
+    if not isinstance(change, TaskChange):
+        kind = type(change).__name__
+        raise InvalidArgumentError("decide", f"must return a TaskChange or None, not {kind}")
+    return TaskChange(
+        status=None if change.status is None else accept_status(change.status),
+        message=accept_message(change.message),
+        variables=accept_variables(change.variables, config) if change.variables != {} else {},
+        result=accept_result(change.result),
+    )
+
+
+def accept_decide(decide: Decide) -> Decide:
+    """A function that decides; InvalidArgumentError for what cannot be called."""
+    if not callable(decide):
+        raise InvalidArgumentError("decide", f"must be a function, not {type(decide).__name__}")
+    return decide
+
+
+def accept_known(known: Any, owner_id: str, task_id: str) -> VersionedRecord:
+    """What the store has once returned of that task; InvalidArgumentError for anything else."""
+    if not isinstance(known, VersionedRecord):
+        kind = type(known).__name__
+        raise InvalidArgumentError("known", f"must be a VersionedRecord, not {kind}")
+    if (known.record.owner_id, known.record.task_id) != (owner_id, task_id):
+        raise InvalidArgumentError("known", "must be the task that is to be changed")
+    return known
 
 
 def accept_ttl(ttl_ms: int | None, config: StoreConfig) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import iscoroutinefunction
+from functools import partial, wraps
+from inspect import getmembers, iscoroutinefunction
 from typing import Any
 
 from pmcp_storage import (
@@ -16,6 +16,10 @@ from pmcp_storage import (
     VersionedRecord,
 )
 from pmcp_storage.aio.async_adapter import at_once, run_at_once
+from pmcp_storage.store import validation
+from pmcp_storage.store.change import Decide
+from pmcp_storage.store.deciding import Deciding
+from pmcp_storage.store.translation import raises_task_errors
 
 
 class Altering(AsyncTaskStore):
@@ -47,6 +51,21 @@ class Swapping(AsyncTaskStore):
         return VersionedRecord(record, await self.swap(found, record))
 
 
+class Changing(AsyncTaskStore):
+    """A correct store whose change can be carried out by another Deciding."""
+
+    deciding: type[Deciding] = Deciding
+
+    @raises_task_errors
+    async def change(
+        self, owner_id: str, task_id: str, decide: Decide, *, known: VersionedRecord | None = None
+    ) -> VersionedRecord:
+        """As in AsyncTaskStore."""
+        owner_id, task_id = self._owner(owner_id), validation.accept_task_id(task_id)
+        deciding = self.deciding(self._backend, self._config, decide)
+        return await deciding.carry_out(partial(self._read, owner_id, task_id), known)
+
+
 class Seam(GenericTaskStore):
     """A correct store that shows what it works on, with rules of one's own in it."""
 
@@ -54,14 +73,15 @@ class Seam(GenericTaskStore):
 
     def __init_subclass__(cls) -> None:
         """The methods of rules of one's own take the place of the store's."""
-        for name, method in vars(cls.rules).items() if "rules" in vars(cls) else ():
-            if iscoroutinefunction(method) and not name.startswith("_"):
+        if "rules" not in vars(cls):
+            return
+        for name, method in getmembers(cls.rules, iscoroutinefunction):
+            if not name.startswith("_") and method is not getattr(AsyncTaskStore, name, None):
                 setattr(cls, name, _blocking(method))
 
     def __init__(self, backend: StorageBackend, config: StoreConfig | None = None) -> None:
         super().__init__(backend, config)
         self.below = backend
-        self.config = config or StoreConfig()
         self._store = self.rules(at_once(backend), config)
 
     def rewrite(self, found: VersionedRecord, **changes: Any) -> VersionedRecord:

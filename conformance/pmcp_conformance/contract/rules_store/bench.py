@@ -36,7 +36,9 @@ class CountingBackend(StorageBackend):
     `requests` counts the operations by name and `rows` the records that listings returned;
     `after_get` is called after each get that found a record. An operation that is named in
     `failures` raises the error and is not made; one that is named in `lost_answers` is made, and
-    raises it then. Every key that is written is noted in `keys`, so that it is cleaned up.
+    raises it then; one that is named in `lost_requests` is not made the first time, and raises it.
+    `before_loss` is called before either. Every key that is written is noted in `keys`, so that it
+    is cleaned up.
     """
 
     def __init__(self, handle: RecordedBackend, keys: dict[tuple[str, str], None]) -> None:
@@ -47,6 +49,8 @@ class CountingBackend(StorageBackend):
         self.after_get: Callable[[], object] | None = None
         self.failures: dict[str, StorageError] = {}
         self.lost_answers: dict[str, StorageError] = {}
+        self.lost_requests: dict[str, StorageError] = {}
+        self.before_loss: Callable[[], object] | None = None
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
         self._begin("get")
@@ -94,13 +98,20 @@ class CountingBackend(StorageBackend):
         self.requests[operation] += 1
         if operation in self.failures:
             raise self.failures[operation]
+        if operation in self.lost_requests:
+            self._lose(self.lost_requests.pop(operation))
         if record is not None:
             self._keys[record.owner_id, record.task_id] = None
 
     def _answered(self, operation: str, answer: T) -> T:
         if operation in self.lost_answers:
-            raise self.lost_answers.pop(operation)
+            self._lose(self.lost_answers.pop(operation))
         return answer
+
+    def _lose(self, error: StorageError) -> None:
+        if self.before_loss is not None:
+            self.before_loss()
+        raise error
 
 
 def _awaited(name: str) -> Any:
@@ -137,6 +148,8 @@ class AwaitedStore(GenericTaskStore):
     list = _awaited("list")
     delete = _awaited("delete")
     cleanup_expired = _awaited("cleanup_expired")
+    change = _awaited("change")
+    report_progress = _awaited("report_progress")
 
 
 async def _made(
@@ -160,6 +173,15 @@ class StoreBench:
     def store(self, **settings: Any) -> GenericTaskStore:
         """A task store over `backend`, with these settings; without a quota unless given."""
         return self._made(self.backend, **settings)
+
+    def both(self, **settings: Any) -> list[tuple[str, GenericTaskStore]]:
+        """The target's store, and its store for event loops or AsyncTaskStore, over `backend`, each
+        with its name. Both are called without awaiting."""
+        kind, config = self._target.async_store_class or AsyncTaskStore, store_config(**settings)
+        return [
+            (self._target.store_class.__name__, self._target.store_class(self.backend, config)),
+            (kind.__name__, AwaitedStore(kind, self._loop, self.backend, config)),
+        ]
 
     def store_in_memory(
         self, backend: StorageBackend | None = None, **settings: Any

@@ -18,7 +18,7 @@ from pmcp_conformance.contract.rules_store.support import (
 )
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect, expect_raises
-from pmcp_storage import BackendError, TaskError
+from pmcp_storage import BackendError, TaskChange, TaskError
 
 
 @rule("STORE-19")
@@ -50,6 +50,9 @@ def errors_show_no_payload(trial: Trial) -> None:
         lambda: store.set_result(owner, "task", secret * 200),
         lambda: store.set_result(owner, "task", [secret, {1}]),
         lambda: store.complete_with_result(owner, "ended", COMPLETED, secret),
+        lambda: store.change(owner, "task", lambda _: TaskChange(variables={"a": [secret, {1}]})),
+        lambda: store.change(owner, "task", lambda _: TaskChange(result=secret * 200)),
+        lambda: store.change(owner, "ended", lambda _: TaskChange(result=secret)),
         lambda: store.get_result(owner, "task"),
         lambda: store.get_result(owner, "ended"),
         lambda: store.create(owner, "tools/call", task_id="task", variables={"a": secret}),

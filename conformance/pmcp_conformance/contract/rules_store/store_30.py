@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from itertools import count
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import INPUT, seed_task
+from pmcp_conformance.contract.rules_store.support import INPUT, hold_first_reads, seed_task
 from pmcp_conformance.engine.attempt import Attempt, explained
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Blocked, Violation
@@ -35,9 +32,6 @@ _FAILURES = 50
 
 _PAUSE = 0.02
 """Seconds until it tries again."""
-
-_TOGETHER_WITHIN = 30.0
-"""Seconds by which all threads have read."""
 
 
 @rule("STORE-30")
@@ -65,7 +59,7 @@ def nothing_is_lost(trial: Trial) -> None:
         *[partial(store.update_status, owner, "task", INPUT)] * 3,
         partial(store.cancel, owner, "task"),
     ]
-    hold_first_reads(bench)
+    hold_first_reads(bench, THREADS)
     attempts = call_simultaneously(
         trial.watchdog, [partial(retry_conflicts, change) for change in changes]
     )
@@ -117,23 +111,6 @@ def retry_conflicts(change: Callable[[], VersionedRecord]) -> VersionedRecord:
                 raise
             time.sleep(_PAUSE)
     raise Blocked("CON-12", Violation("progress under contention", f"{_ATTEMPTS} attempts in vain"))
-
-
-def hold_first_reads(bench: StoreBench) -> None:
-    """Hold each thread after its first read until all have read: they then know one version.
-
-    Where one of them never comes to read, the others go on by themselves.
-    """
-    barrier = threading.Barrier(THREADS)
-    reads = count()
-
-    def after_get() -> None:
-        if next(reads) < THREADS:
-            # On a busy machine they race without having come together.
-            with suppress(threading.BrokenBarrierError):
-                barrier.wait(_TOGETHER_WITHIN)
-
-    bench.backend.after_get = after_get
 
 
 def versions_and_unknowns(attempts: list[Attempt]) -> tuple[list[int], int]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_store.bench import StoreBench
-from pmcp_conformance.contract.rules_store.support import CHANGES, WORKING, expect_same
+from pmcp_conformance.contract.rules_store.support import CHANGES, WORKING, expect_same, fields_of
 from pmcp_conformance.contract.support import HOUR, full_fields
 from pmcp_conformance.engine.trial import Trial
-from pmcp_storage import TaskRecord
 
 CHANGED = {
     "update_status": {"task.status"},
@@ -47,10 +44,3 @@ def nothing_else_changes(trial: Trial) -> None:
         after = fields_of(store.get(owner, name).record)
         changed = {field for field, value in fields_of(before).items() if after[field] != value}
         expect_same(f"fields after {name}", CHANGED[name], changed - {"task.last_updated_at"})
-
-
-def fields_of(record: TaskRecord) -> dict[str, Any]:
-    """The fields of the record and of its task, by name."""
-    fields = record.model_dump()
-    task = fields.pop("task")
-    return {**fields, **{f"task.{name}": value for name, value in task.items()}}

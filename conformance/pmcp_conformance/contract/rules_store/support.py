@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from pmcp_conformance.contract.rules_store.bench import StoreBench
@@ -11,7 +14,14 @@ from pmcp_conformance.contract.support import HOUR
 from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect
-from pmcp_storage import GenericTaskStore, Task, TaskRecord, TaskStatus, VersionedRecord
+from pmcp_storage import (
+    GenericTaskStore,
+    Task,
+    TaskChange,
+    TaskRecord,
+    TaskStatus,
+    VersionedRecord,
+)
 
 WORKING = TaskStatus.WORKING
 INPUT = TaskStatus.INPUT_REQUIRED
@@ -19,6 +29,9 @@ COMPLETED = TaskStatus.COMPLETED
 FAILED = TaskStatus.FAILED
 CANCELLED = TaskStatus.CANCELLED
 ENDED = (COMPLETED, FAILED, CANCELLED)
+
+_TOGETHER_WITHIN = 30.0
+"""Seconds by which all threads have read."""
 
 Change = Callable[[GenericTaskStore, str, str], VersionedRecord]
 TaskCall = Callable[[GenericTaskStore, str, str], object]
@@ -32,10 +45,15 @@ CHANGES: dict[str, Change] = {
     ),
     "cancel": lambda store, owner, task: store.cancel(owner, task),
 }
-"""Every operation that changes a task, with arguments that a working task accepts."""
+"""Every operation that changes a task as it was read, with arguments that a working task accepts.
+
+`change` and `report_progress`, which decide anew where others are faster, have rules of their own.
+"""
 
 TASK_CALLS: dict[str, TaskCall] = {
     **CHANGES,
+    "change": lambda store, owner, task: store.change(owner, task, lambda _: TaskChange(result=1)),
+    "report_progress": lambda store, owner, task: store.report_progress(owner, task, "half"),
     "get": lambda store, owner, task: store.get(owner, task),
     "get_result": lambda store, owner, task: store.get_result(owner, task),
     "delete": lambda store, owner, task: store.delete(owner, task),
@@ -81,6 +99,30 @@ def between_read_and_write(bench: StoreBench, act: Callable[[], object]) -> None
         act()
 
     bench.backend.after_get = after_get
+
+
+def hold_first_reads(bench: StoreBench, readers: int) -> None:
+    """Hold each of so many threads after its first read until all have read: they know one version.
+
+    Where one of them never comes to read, the others go on by themselves.
+    """
+    barrier = threading.Barrier(readers)
+    reads = count()
+
+    def after_get() -> None:
+        if next(reads) < readers:
+            # On a busy machine they race without having come together.
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(_TOGETHER_WITHIN)
+
+    bench.backend.after_get = after_get
+
+
+def fields_of(record: TaskRecord) -> dict[str, Any]:
+    """The fields of the record and of its task, by name."""
+    fields = record.model_dump()
+    task = fields.pop("task")
+    return {**fields, **{f"task.{name}": value for name, value in task.items()}}
 
 
 def expect_same(name: str, expected: object, observed: object) -> None:

@@ -103,7 +103,7 @@ class Operations:
         try:
             answer = await self.call(self.statements.delete, values.key(owner_id, task_id))
         except Failure as failure:
-            what = f"the deletion of task {task_id!r} of owner {owner_id!r}"
+            what = f"the deletion of task {task_id!r}"
             raise _explained(failure, what) from failure.error
         return answer.changed == 1
 
@@ -187,7 +187,7 @@ class Operations:
             proven = await self._proven(record, write_id) if failure.uncertain else None
             if proven is not None:
                 return proven
-            what = f"this write of task {record.task_id!r} of owner {record.owner_id!r}"
+            what = f"this write of task {record.task_id!r}"
             raise _explained(failure, what, write_refused) from failure.error
 
     async def _proven(self, record: TaskRecord, write_id: bytes) -> int | None:
