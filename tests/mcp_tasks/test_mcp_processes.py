@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import pytest
@@ -30,24 +30,11 @@ from support.mcp_clients import (
     until_logged,
 )
 
-if TYPE_CHECKING:
-    from support.redis_server import RedisServer
-
 pytestmark = pytest.mark.anyio
 
 LEASE = 2.0
 """Seconds: short, so that tests need not wait long for one to lapse, and long enough to be renewed
 on a busy machine."""
-
-
-@pytest.fixture(params=["sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:{tmp_path / 'tasks.db'}"
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        return server.url
-    return f"dynamodb:{request.getfixturevalue('table')}"
 
 
 everywhere = pytest.mark.parametrize("storage", ["sqlite", "redis", "dynamodb"], indirect=True)
