@@ -46,7 +46,8 @@ def passed(server: Server, scenario: str) -> str:
     """How many of the checks have passed, as "9/9"."""
     suite = SUITE / "@modelcontextprotocol/conformance/dist/index.js"
     options = ["--url", f"http://127.0.0.1:{server.port}/mcp", "--scenario", scenario]
-    command = [SUITE / "node/bin/node", suite, "server", *options, "--timeout", "120000"]
+    command: list[str | Path] = [SUITE / "node/bin/node", suite, "server", *options]
+    command += ["--timeout", "120000"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     found = re.search(r"Passed: (\d+/\d+)", run.stdout)
     assert found, run.stdout + run.stderr
