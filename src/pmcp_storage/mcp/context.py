@@ -27,9 +27,9 @@ class TaskContext(Context[Any, Any]):
     as it does outside of a request.
     """
 
-    _questions: Any
-    _note: Any
-    _logger: Any
+    _questions: Questions
+    _note: Callable[[str], None]
+    _logger: logging.Logger
 
     def __init__(
         self,
@@ -43,6 +43,11 @@ class TaskContext(Context[Any, Any]):
         self._note = note
         self._logger = logger
 
+    @property
+    def questions(self) -> Questions:
+        """What the tool asks, for a Context of another kind."""
+        return self._questions
+
     async def report_progress(
         self, progress: float, total: float | None = None, message: str | None = None
     ) -> None:
@@ -52,11 +57,13 @@ class TaskContext(Context[Any, Any]):
 
     async def elicit(self, message: str, schema: Any) -> Any:
         """Ask the client; the tool ends here, and is entered again when there is an answer."""
-        return await elicit_with_validation(self._questions, message, schema)
+        session: Any = self._questions  # as much of a session as is asked of one
+        return await elicit_with_validation(session, message, schema)
 
     async def elicit_url(self, message: str, url: str, elicitation_id: str) -> Any:
         """The same for a page to open."""
-        return await elicit_url(self._questions, message, url, elicitation_id)
+        session: Any = self._questions
+        return await elicit_url(session, message, url, elicitation_id)
 
     async def log(self, level: str, data: Any, *, logger_name: str | None = None) -> None:
         """Write to the log of this process: no client listens."""

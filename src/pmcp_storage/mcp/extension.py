@@ -88,9 +88,10 @@ class TasksExtension(Extension):
         self._store = _store_over(storage)
         self._unlimited = _without_quota(self._store)
         self._owner = owner
-        self._tools = TaskTools()
+        self.task_tools = TaskTools()
+        """The tools that run as tasks, by name; an adapter may add some of another kind."""
         self._ledger = Ledger(self._unlimited) if ledger else None
-        self._runner = Runner(self._store, self._tools, lease_seconds, start, self._ledger)
+        self._runner = Runner(self._store, self.task_tools, lease_seconds, start, self._ledger)
 
     def task(
         self,
@@ -112,7 +113,7 @@ class TasksExtension(Extension):
         is done again. Raises ValueError for a name that is taken.
         """
 
-        return self._tools.mark(name, required, resumable, ttl_ms)
+        return self.task_tools.mark(name, required, resumable, ttl_ms)
 
     async def run(self, owner_id: str, task_id: str) -> TaskRecord:
         """Do the job of a task, and return the task as it is then: for workers that `start` wakes.
@@ -163,7 +164,7 @@ class TasksExtension(Extension):
         self, params: CallToolRequestParams, ctx: RequestContext, call_next: CallNext
     ) -> HandlerResult:
         """Answer the call of a task tool with a task, if the client has declared the extension."""
-        tool = self._tools.get(params.name)
+        tool = self.task_tools.get(params.name)
         if tool is None:
             return await call_next(ctx)
         if tool.required:
