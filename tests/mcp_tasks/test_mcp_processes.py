@@ -121,6 +121,32 @@ async def test_questions_and_answers_outlive_processes(servers: Any, log: Path) 
     assert text_of(result) == f"True True by {two.pid}"
 
 
+async def test_a_task_that_was_announced_is_there_after_a_kill(servers: Any) -> None:
+    one, two = servers(2)
+    async with clients(one.url, two.url) as (first, second):
+        task_id = await begin(first, "again", seconds=0)
+        one.kill()
+        assert (await until(second, task_id, "completed", "failed")).status == "completed"
+
+
+async def test_two_hundred_calls_at_once_of_two_servers(servers: Any) -> None:
+    one, two = servers(2)
+    async with clients(one.url, two.url) as both:
+        calls = [both[number % 2].call_tool("slow", {"seconds": 0.01}) for number in range(200)]
+        results = await asyncio.gather(*calls)
+    assert all(result.structured_content == {"total": 42} for result in results)
+
+
+async def test_expiry_and_size_seen_from_another_process(servers: Any) -> None:
+    one, two = servers(2)
+    async with clients(one.url, two.url) as (first, second):
+        short, big = await begin(first, "short_lived"), await begin(first, "big", size=400_000)
+        error = (await until(second, big, "failed")).error
+        assert "too large" in str(error)
+        with pytest.raises(MCPError, match="Task not found"):
+            await until(second, short, "completed")
+
+
 async def test_cancelling_elsewhere_stops_the_tool(servers: Any, log: Path) -> None:
     one, two = servers(2)
     async with clients(one.url, two.url) as (first, second):

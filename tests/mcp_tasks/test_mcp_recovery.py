@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
-from pmcp_storage import BackendError, InMemoryBackend, StorageBackend, TaskRecord, TaskStatus
+from pmcp_storage import (
+    BackendError,
+    DynamoDbBackend,
+    InMemoryBackend,
+    StorageBackend,
+    TaskRecord,
+    TaskStatus,
+)
 from pmcp_storage.mcp import TasksClient, TasksExtension
 from pmcp_storage.mcp.ledger import SHARDS
+from support.dynamodb_faults import every_second, lose_answer
+from support.dynamodb_proxy import DynamoDbProxy
+from support.dynamodb_support import NO_RETRIES, connect
 from support.mcp_clients import begin, connected, logged, until
 from support.mcp_jobs import jobs_server
 
@@ -205,3 +217,21 @@ async def test_what_fails_in_the_storage_tells_the_client_nothing_more() -> None
     async with connected(jobs_server(TasksExtension(Broken()))) as client:
         with pytest.raises(Exception, match=r"^The task storage failed$"):
             await begin(client, "slow", seconds=0)
+
+
+async def test_lost_answers_do_nothing_twice(dynamodb_client: Any, table: str, log: Any) -> None:
+    """Every second write to the table is applied, and its answer is lost."""
+    with DynamoDbProxy(dynamodb_client.meta.endpoint_url).running() as proxy:
+        proxy.plan = every_second(lose_answer)
+        client = connect(proxy.endpoint, retries=NO_RETRIES)
+        queue = Queue()
+        tasks = TasksExtension(DynamoDbBackend(client, table), start=queue.start)
+        async with connected(jobs_server(tasks)) as caller:
+            for _ in range(8):
+                with suppress(MCPError):  # whether this one's task exists, nobody knows
+                    await begin(caller, "slow", seconds=0)
+            for task in queue.tasks:
+                await tasks.run(*task)
+                assert (await until(caller, task[1], "completed")).status == "completed"
+        client.close()
+    assert len(logged(log, "slow ends")) == len(queue.tasks) > 0
