@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 
 from pmcp_storage import (
@@ -22,7 +23,7 @@ from pmcp_storage.mcp.ledger import SHARDS
 from support.dynamodb_faults import every_second, lose_answer
 from support.dynamodb_proxy import DynamoDbProxy
 from support.dynamodb_support import NO_RETRIES, connect
-from support.mcp_clients import begin, connected, logged, until
+from support.mcp_clients import begin, connected, logged, say_yes, until
 from support.mcp_jobs import jobs_server
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +72,21 @@ async def test_another_process_does_the_job(backend: InMemoryBackend) -> None:
         assert (await TasksClient(client).get(task_id)).status == "working"
         assert (await extension(backend).run(*queue.tasks[0])).status is TaskStatus.COMPLETED
         assert (await until(client, task_id, "completed")).result is not None
+
+
+async def test_answers_to_a_tool_that_this_server_lacks_wait_for_another(
+    backend: InMemoryBackend,
+) -> None:
+    one, lacking = (
+        jobs_server(TasksExtension(backend)),
+        MCPServer[Any]("other", extensions=[TasksExtension(backend, lease_seconds=LAPSED)]),
+    )
+    async with connected(one) as client, connected(lacking) as other:
+        task_id = await begin(client, "asks_together")
+        asked = await until(client, task_id, "input_required")
+        await TasksClient(other).update(task_id, await say_yes(asked.questions))
+        assert (await TasksClient(other).get(task_id)).status == "working"
+        assert (await until(client, task_id, "completed")).status == "completed"
 
 
 async def test_delivered_twice_it_runs_once(backend: InMemoryBackend, log: Any) -> None:

@@ -257,6 +257,14 @@ async def test_a_result_too_large_to_keep_fails_the_task(server: Any) -> None:
     assert "358400" in task.error["message"]
 
 
+async def test_a_client_that_leaves_stops_no_tools(server: Any, log: Path) -> None:
+    async with connected(server) as client:
+        task_id = await begin(client, "slow", seconds=0.2)
+        async with connected(server):
+            pass
+        assert (await until(client, task_id, "completed", "failed")).status == "completed"
+
+
 async def test_two_hundred_calls_at_once(server: Any) -> None:
     async with connected(server) as client:
         calls = [client.call_tool("slow", {"seconds": 0.01}) for _ in range(200)]

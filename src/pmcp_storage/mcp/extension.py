@@ -88,6 +88,7 @@ class TasksExtension(Extension):
         self._store = _store_over(storage)
         self._unlimited = _without_quota(self._store)
         self._owner = owner
+        self._entered = 0
         self.task_tools = TaskTools()
         """The tools that run as tasks, by name; an adapter may add some of another kind."""
         self._ledger = Ledger(self._unlimited) if ledger else None
@@ -144,12 +145,16 @@ class TasksExtension(Extension):
         for notifications about tasks, which are not sent, are not told that they lack the
         extension. To be entered in a lifespan of your own, with the server.
         """
-        if server is not None:
+        if server is not None and _refuse_undeclared_listening not in server.middleware:
             server.middleware.append(_refuse_undeclared_listening)
+        # Some transports enter it for each connection.
+        self._entered += 1
         try:
             yield {}
         finally:
-            await self._runner.close()
+            self._entered -= 1
+            if not self._entered:
+                await self._runner.close()
 
     def methods(self) -> Sequence[MethodBinding]:
         """tasks/get, tasks/update and tasks/cancel."""
@@ -182,10 +187,7 @@ class TasksExtension(Extension):
         """Create a task for a call, and see to it that its job is done; the CreateTaskResult."""
         with _told_to_client():
             found = await self._create(tool, params)
-        try:
-            await self._runner.go_on(found, around)
-        except Exception:
-            logger.exception("task %r was not started yet", found.record.task_id)
+        await self._runner.go_on(found, around)
         return wire.created(found.record)
 
     async def _create(self, tool: TaskTool, params: CallToolRequestParams) -> VersionedRecord:
@@ -196,7 +198,7 @@ class TasksExtension(Extension):
             store, task_id = self._unlimited, secrets.token_hex(16)
             owner_id = bearer_of(task_id)
         call = params.model_dump(by_alias=True, mode="json", exclude_none=True, exclude={"meta"})
-        variables = {wire.CALL: call, LEASE: self._runner.first_lease()}
+        variables = {wire.CALL: call, LEASE: self._runner.first_lease(params.name)}
         if self._ledger is not None:
             await self._ledger.begin(owner_id, task_id, tool.ttl_ms)
         return await store.create(
@@ -212,9 +214,11 @@ class TasksExtension(Extension):
 
     async def _update(self, ctx: RequestContext, params: wire.UpdateParams) -> HandlerResult:
         owner_id = self._admitted(ctx, params)
-        first_lease = self._runner.first_lease()
+        first_lease: dict[str, object] = {}
 
         def answered(record: TaskRecord) -> TaskChange | None:
+            nonlocal first_lease
+            first_lease = self._runner.first_lease(wire.tool_of(record))
             return _answered(record, params.input_responses, first_lease)
 
         with _told_to_client():

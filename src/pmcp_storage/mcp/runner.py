@@ -45,16 +45,17 @@ class Runner:
         self._ledger = ledger
         self._runs: dict[tuple[str, str], tuple[Run, asyncio.Task[None]]] = {}
 
-    def first_lease(self) -> dict[str, object]:
-        """The lease that a new task begins with, or one that has been answered: of a run of this
-        process, or of nobody while it is on its way to another."""
-        return lease("" if self._start else new_run(), self._lease_seconds)
+    def first_lease(self, tool: str) -> dict[str, object]:
+        """The lease with which a call of that tool begins, or goes on when it has been answered: of
+        a run of this process, or of nobody while it is on its way to another."""
+        runs_here = self._start is None and tool in self._tools
+        return lease(new_run() if runs_here else "", self._lease_seconds)
 
     async def go_on(self, found: VersionedRecord, around: Surroundings) -> None:
         """See to it that the job of a task that has its first lease is done."""
         if self._start is not None:
-            await self._start(found.record.owner_id, found.record.task_id)
-        else:
+            await self._send(found.record, self._start)
+        elif holder(found.record):
             self._spawn(found, around)
 
     async def run(self, owner_id: str, task_id: str) -> TaskRecord:
@@ -123,7 +124,7 @@ class Runner:
         await asyncio.gather(*(work for _, work in under_way), return_exceptions=True)
 
     def _tool(self, record: TaskRecord) -> TaskTool | None:
-        return self._tools.get(record.variables.get(wire.CALL, {}).get("name", ""))
+        return self._tools.get(wire.tool_of(record))
 
     def _may_run(self, record: TaskRecord) -> bool:
         """Whether the job may be begun, for all that is known of runs before."""
@@ -160,8 +161,16 @@ class Runner:
         change = TaskChange(variables={LEASE: lease("", self._lease_seconds)})
         found, mine = await self._change_if(is_abandoned, found, change)
         if mine:
-            await start(found.record.owner_id, found.record.task_id)
+            await self._send(found.record, start)
         return found, mine
+
+    async def _send(self, record: TaskRecord, start: Start) -> None:
+        """Have another process do the job; if that fails, it is tried again when the lease has
+        lapsed."""
+        try:
+            await start(record.owner_id, record.task_id)
+        except Exception:
+            logger.exception("task %r was not started", record.task_id)
 
     async def _fail(self, found: VersionedRecord) -> tuple[VersionedRecord, bool]:
         change = failure(INTERNAL_ERROR, STOPPED)

@@ -43,6 +43,12 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
+def tool_of(record: TaskRecord) -> str:
+    """The name of the tool that a task calls; "" where it calls none."""
+    name = record.variables.get(CALL, {}).get("name", "")
+    return name if isinstance(name, str) else ""
+
+
 def created(record: TaskRecord) -> dict[str, Any]:
     """The CreateTaskResult."""
     return {"resultType": "task", **wire_form(record)}
