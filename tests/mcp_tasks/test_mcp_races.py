@@ -90,7 +90,7 @@ async def test_of_many_processes_that_die_one_at_a_time_has_the_task(
 
     async def until_it_ends() -> None:
         with SqliteBackend(path) as backend:
-            tasks = TasksExtension(backend, lease_seconds=1.5)
+            tasks = TasksExtension(backend, lease_seconds=4)
             jobs_and_count(tasks)
             while not (await tasks.run(*task)).status.is_terminal:
                 await asyncio.sleep(0.1)
