@@ -59,7 +59,10 @@ class GenericTaskStore:
         return self._store.config
 
     def mint_task_id(self) -> str:
-        """A fresh id, as in AsyncTaskStore."""
+        """A fresh id, as `create` mints one: a UUIDv7, or random bits if so configured.
+
+        Raises ModuleNotFoundError where a UUIDv7 is to be minted without uuid-utils.
+        """
         return self._store.mint_task_id()
 
     create = _blocking(AsyncTaskStore.create)

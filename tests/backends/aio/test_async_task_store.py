@@ -77,7 +77,7 @@ def test_a_blocking_store_over_an_async_backend(backend: StorageBackend) -> None
 
 def test_both_stores_have_the_same_methods() -> None:
     def public(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")}
+        return {name for name in dir(kind) if not name.startswith("_")}
 
     assert public(GenericTaskStore) == public(AsyncTaskStore)
     for name in public(GenericTaskStore):

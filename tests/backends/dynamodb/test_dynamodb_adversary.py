@@ -36,7 +36,7 @@ LEGACY = {"mode": "legacy", "max_attempts": 12}
 # an answer is lost, nobody knows.
 ALONE = """
     GET-2 GET-3 CRE-1 PUT-1 PUT-2 PUT-3 PUT-4 PUT-5 PUT-6 CAS-1 CAS-6 CAS-7 CAS-8
-    LIST-1 LIST-4 LIST-5 LIST-6 LIST-7 LIST-13
+    LIST-1 LIST-4 LIST-5 LIST-6 LIST-13
 """
 TOGETHER = "CON-1 CON-2 CON-3 CON-4 CON-5 CON-6 CON-7 CON-11 FLT-8"
 

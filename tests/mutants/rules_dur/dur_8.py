@@ -39,6 +39,7 @@ class LockOfTheLiving:
         with suppress(FileNotFoundError):
             holder = int(self._path.read_text())
             if not is_alive(holder):
+                time.sleep(0.002)  # as long as it takes to write a line to a log
                 self._path.unlink()
 
     def __exit__(self, *_: object) -> None:
