@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from pmcp_conformance.targets.memory import MemoryTarget
 from pmcp_storage import (
     AsyncTaskStore,
+    BackendError,
     GenericTaskStore,
     InMemoryBackend,
     MemoryStorage,
@@ -171,6 +173,51 @@ class Overflowing(Seamed):
     def _delete(self, owner_id: str, task_id: str) -> bool:
         self._large.pop((owner_id, task_id), None)
         return super()._delete(owner_id, task_id)
+
+
+class Blobs(Seamed):
+    """Keeps large contents in blobs that are named by their hash, of which `drop` removes one."""
+
+    limit = 64 * 1024
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._removed: set[str] = vars(self._storage).setdefault("removed", set())
+
+    def content(self, data: str) -> str:
+        """What a record's blob holds."""
+        return data
+
+    def drop(self, row: Row | None) -> None:
+        """Remove the blob that a former row had."""
+        if row is not None and len(content := self.content(row.data)) > self.limit:
+            self._removed.add(content)
+
+    def _create(self, record: TaskRecord) -> int:
+        self._removed.discard(self.content(record.to_json()))
+        return super()._create(record)
+
+    def _put(self, record: TaskRecord) -> int:
+        self._removed.discard(self.content(record.to_json()))
+        return super()._put(record)
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        self._removed.discard(self.content(record.to_json()))
+        return super()._put_if_version(record, expected_version)
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = super()._get(owner_id, task_id)
+        if self.content(found.record.to_json()) in self._removed:
+            raise BackendError("the record's blob is missing")
+        return found
+
+
+class SharedBlobs(Blobs):
+    """Of a record only variables and result lie in a blob, which others may have as well."""
+
+    def content(self, data: str) -> str:
+        fields = json.loads(data)
+        return json.dumps([fields["variables"], fields["result"]])
 
 
 class CollatedRows(dict[Key, Row]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.support import EQUAL_CONTENTS
+from pmcp_conformance.contract.support import EQUAL_CONTENTS, equal_contents
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import (
@@ -86,6 +86,17 @@ def delete_removes_exactly_its_key(trial: Trial) -> None:
         expect_listed(trial, owner, *siblings.values())
         for record in (*siblings.values(), *others):
             expect_stored(trial, record, 1)
+    deleting_what_is_equal(trial, owner=trial.owner())
+
+
+def deleting_what_is_equal(trial: Trial, owner: str) -> None:
+    """Of two records with the same large contents, the second stays when the first is deleted."""
+    *_, large = equal_contents(trial)
+    with premise("VAL-8"):
+        _, second = (trial.store_record(owner, task_id, **large) for task_id in ("1st", "2nd"))
+    with premise("DEL-1"):
+        expect_returns(True, trial.backend.delete, owner, "1st")
+    expect_stored(trial, second, 1)
 
 
 @rule("DEL-4")

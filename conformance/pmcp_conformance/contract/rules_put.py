@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.support import EQUAL_CONTENTS, store_large, with_task
+from pmcp_conformance.contract.support import equal_contents, store_large, with_task
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import (
@@ -134,6 +134,13 @@ def put_of_an_identical_record(trial: Trial) -> None:
     record = trial.store_record(owner)
     expect_returns(2, trial.backend.put, record)
     expect_stored(trial, record, 2)
+    large = trial.sized(owner, "large", trial.target.max_record_bytes)
+    with premise("VAL-8"):
+        expect_returns(1, trial.backend.create, large)
+    expect_returns(2, trial.backend.put, large)
+    expect_stored(trial, large, 2)
+    expect_returns(3, trial.backend.put_if_version, large, 2)
+    expect_stored(trial, large, 3)
 
 
 @rule("PUT-6")
@@ -152,16 +159,18 @@ def writes_change_no_other_key(trial: Trial) -> None:
     not per owner, partition or document, and update indexes by entry instead of rewriting them from
     a copy.
     """
-    owner, other = trial.owner(), trial.owner()
-    theirs = trial.store_record(other, **EQUAL_CONTENTS)
-    sibling = trial.store_record(owner, "sibling", **EQUAL_CONTENTS)
-    trial.backend.create(trial.record(owner, **EQUAL_CONTENTS))
-    trial.backend.put(trial.record(owner))
-    trial.backend.put_if_version(last := trial.record(owner), 2)
-    expect_stored(trial, theirs, 1)
-    expect_stored(trial, sibling, 1)
-    expect_listed(trial, other, theirs)
-    expect_listed(trial, owner, sibling, last)
+    for contents in equal_contents(trial):
+        owner, other = trial.owner(), trial.owner()
+        with premise("VAL-8"):
+            theirs = trial.store_record(other, **contents)
+            sibling = trial.store_record(owner, "sibling", **contents)
+            trial.backend.create(trial.record(owner, **contents))
+        trial.backend.put(trial.record(owner))
+        trial.backend.put_if_version(last := trial.record(owner), 2)
+        expect_stored(trial, theirs, 1)
+        expect_stored(trial, sibling, 1)
+        expect_listed(trial, other, theirs)
+        expect_listed(trial, owner, sibling, last)
 
 
 @rule("PUT-7")

@@ -36,6 +36,9 @@ _SECONDS = 1.0
 EQUAL_CONTENTS: dict[str, Any] = {"variables": {"equal": ["contents"]}, "result": ["equal"]}
 """For several records: a storage may keep them once, but must not let one change the others."""
 
+_BESIDES = 2_000
+"""Bytes that what is not content takes up in a record, at most."""
+
 _OVERLAPS = 16
 """Times that a pair of calls overlaps, either of them more or less ahead by turns."""
 
@@ -68,6 +71,12 @@ def full_fields(trial: Trial, owner: str) -> dict[str, Any]:
 def with_task(record: TaskRecord, **changes: Any) -> TaskRecord:
     """The record with some fields of its task changed."""
     return record.model_copy(update={"task": record.task.model_copy(update=changes)})
+
+
+def equal_contents(trial: Trial) -> list[dict[str, Any]]:
+    """Equal contents of a few bytes, and large ones, which a storage may keep in another place."""
+    large = "x" * (trial.target.max_record_bytes - _BESIDES)
+    return [EQUAL_CONTENTS, {**EQUAL_CONTENTS, "result": [large]}]
 
 
 def store_large(trial: Trial, owner: str) -> None:

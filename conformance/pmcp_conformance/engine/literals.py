@@ -122,9 +122,9 @@ class Literals:
     def _record(self, record: TaskRecord) -> str:
         task, created = record.task, record.task.created_at
         given = [self.code(record.owner_id), self.code(task.task_id)]
-        at = record.expires_at - LIFETIME if record.expires_at else created
-        if record.expires_at is None or _cut(at) != created:
-            at = created
+        at = created
+        if record.expires_at is not None and expires_as_usual(record):
+            at = record.expires_at - LIFETIME
         if abs(at - self.began) < _NEAR:
             given.append(f"at={_seconds(at - self.began)}")
         fields = {

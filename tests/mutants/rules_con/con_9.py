@@ -259,3 +259,37 @@ class KeepsWhatHasEnded(InMemoryBackend):
     def _delete(self, owner_id: str, task_id: str) -> bool:
         self._ended.pop((owner_id, task_id), None)
         return super()._delete(owner_id, task_id)
+
+
+class CachesByVersion(InMemoryBackend):
+    """breaks CON-9: get asks for the version alone and answers from its cache where it is the same,
+    as it is of a record that was deleted and created again.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._kept: dict[Key, VersionedRecord] = {}
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = super()._get(owner_id, task_id)
+        kept = self._kept.setdefault((owner_id, task_id), found)
+        if kept.version != found.version:
+            kept = self._kept[owner_id, task_id] = found
+        return kept
+
+
+class ListsByVersions(InMemoryBackend):
+    """breaks CON-9: a listing comes from a cache where its ids and versions are the same, as they
+    are when a record was deleted and created again.
+    """
+
+    def __init__(self, storage: MemoryStorage | None = None) -> None:
+        super().__init__(storage)
+        self._kept: dict[tuple[tuple[str, str, int], ...], list[VersionedRecord]] = {}
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        found = super()._list_by_owner(owner_id, limit=limit, after=after)
+        listed = tuple((owner_id, entry.record.task_id, entry.version) for entry in found)
+        return self._kept.setdefault(listed, found)

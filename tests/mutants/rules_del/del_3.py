@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mutants.base import Seamed
+from mutants.base import Seamed, SharedBlobs
 from mutants.postgres import PgBackend
 from pmcp_storage import (
     MemoryStorage,
@@ -89,3 +89,13 @@ def parsed(data: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+class DeleteRemovesASharedBlob(SharedBlobs):
+    """breaks DEL-3: a delete removes the record's blob, which another record with the same large
+    contents still needs.
+    """
+
+    def _delete(self, owner_id: str, task_id: str) -> bool:
+        self.drop(self.row((owner_id, task_id)))
+        return super()._delete(owner_id, task_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from mutants.base import (
     Altering,
 )
@@ -11,6 +13,7 @@ from pmcp_storage import (
     BackendError,
     TaskRecord,
 )
+from pmcp_storage.backends.instants import epoch_microseconds
 
 
 class FarExpiryOverflows(Altering):
@@ -46,3 +49,23 @@ class ExpiryIsInt4(PgBackend):
     """breaks EXP-9: expiries are seconds in an integer of 32 bits, which ends in 2038."""
 
     expiry = "to_timestamp(extract(epoch FROM %(expires_at)s::timestamptz)::integer)"
+
+
+class ExpiryIsUnsigned(Altering):
+    """breaks EXP-9: an expiry is an unsigned number of microseconds since 1970, and one from before
+    raises what packs it.
+    """
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        if record.expires_at is not None:
+            struct.pack(">Q", epoch_microseconds(record.expires_at))
+        return record
+
+
+class CalendarBeginsIn1753(Altering):
+    """breaks EXP-9: an expiry before 1753 is out of range, as for SQL Server's datetime."""
+
+    def altered(self, record: TaskRecord) -> TaskRecord:
+        if record.expires_at is not None and record.expires_at.year < 1753:
+            raise BackendError("out of range")
+        return record

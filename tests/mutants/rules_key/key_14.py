@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,31 @@ class KeysByHashCode(CollatedStorage):
 
     def folded(self, key: Key) -> Key:
         return "", str(java_hash("\0".join(key)))
+
+
+class TasksByDigest(CollatedStorage):
+    """An owner's rows are found by the first 32 bits of a digest of the task_id."""
+
+    digest = "md5"
+
+    def folded(self, key: Key) -> Key:
+        return key[0], hashlib.new(self.digest, key[1].encode()).hexdigest()[:8]
+
+
+class TasksByMd5(TasksByDigest):
+    """breaks KEY-14: an owner's rows are found by the first 8 hex digits of an MD5."""
+
+
+class TasksBySha1(TasksByDigest):
+    """breaks KEY-14: an owner's rows are found by the first 8 hex digits of a SHA-1."""
+
+    digest = "sha1"
+
+
+class TasksBySha256(TasksByDigest):
+    """breaks KEY-14: an owner's rows are found by the first 8 hex digits of a SHA-256."""
+
+    digest = "sha256"
 
 
 class Checksummed(Files):

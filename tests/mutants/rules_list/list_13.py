@@ -69,6 +69,15 @@ class CountComparesSeconds(Counting):
         return int(expires_at.timestamp()) > int(live_at.timestamp())
 
 
+class CountComparesFloats(Counting):
+    """breaks LIST-13: expiries and live_at are compared as floats of seconds, which skip
+    microseconds far from today.
+    """
+
+    def counted(self, expires_at: datetime, live_at: datetime) -> bool:
+        return expires_at.timestamp() > live_at.timestamp()
+
+
 class CountForgetsTheUnlimited(Counting):
     """breaks LIST-13: with live_at, records without expiry are not counted: NULL > x is NULL."""
 

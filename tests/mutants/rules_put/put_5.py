@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mutants.base import (
+    Blobs,
     Seamed,
     key_of,
 )
@@ -21,3 +22,15 @@ class IdenticalPutIsNoWrite(Seamed):
         if row is not None and row.data == record.to_json():
             return row.version
         return super()._put(record)
+
+
+class OverwriteRemovesTheBlob(Blobs):
+    """breaks PUT-5: an overwrite removes the former blob last, which is the new one where the data
+    is the same: blobs are named by a hash of what they hold.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        former = self.row(key_of(record))
+        version = super()._put(record)
+        self.drop(former)
+        return version

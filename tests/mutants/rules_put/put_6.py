@@ -7,6 +7,7 @@ from typing import Any
 
 from mutants.base import (
     Seamed,
+    SharedBlobs,
     key_of,
 )
 from pmcp_storage import (
@@ -72,3 +73,15 @@ class WritesShareContents(Seamed):
             fields = json.loads(row.data)
             if before and fields["variables"] == before:
                 self.overwrite(key, data=json.dumps({**fields, "variables": after}))
+
+
+class OverwriteRemovesASharedBlob(SharedBlobs):
+    """breaks PUT-6: an overwrite removes the former blob, which another record with the same
+    large contents still needs.
+    """
+
+    def _put(self, record: TaskRecord) -> int:
+        former = self.row(key_of(record))
+        version = super()._put(record)
+        self.drop(former)
+        return version

@@ -43,6 +43,7 @@ def handles_see_each_other(trial: Trial) -> None:
         nothing_there(trial, owner, reader)
     write_in_turn(trial, owner, pair)
     what_is_read_often(trial, pair)
+    what_is_created_again(trial, pair)
     for writer, reader in (pair, pair[::-1]):
         expect_returns(True, writer.delete, owner, "task")
         nothing_there(trial, owner, reader)
@@ -88,6 +89,23 @@ def what_is_read_often(trial: Trial, pair: list[RecordedBackend]) -> None:
                 expect_stored(trial, written, version, reader)
                 expect_entry(listed_entry(trial, owner, "task", reader), written, version)
                 expect_returns(1, reader.count_by_owner, owner)
+
+
+def what_is_created_again(trial: Trial, pair: list[RecordedBackend]) -> None:
+    """A record that one handle deletes and creates anew, under a key that the other has read.
+
+    It has the version of the former one, by which alone a cache cannot tell them apart.
+    """
+    for writer, reader in (pair, pair[::-1]):
+        owner = trial.owner()
+        for task_id in ("task", "task", "another"):
+            record = trial.record(owner, task_id)
+            expect_returns(1, writer.create, record)
+            expect_stored(trial, record, 1, reader)
+            expect_entry(listed_entry(trial, owner, task_id, reader), record, 1)
+            expect_returns(1, reader.count_by_owner, owner)
+            with premise("DEL-1"):
+                expect_returns(True, writer.delete, owner, task_id)
 
 
 def nothing_there(trial: Trial, owner: str, reader: RecordedBackend) -> None:

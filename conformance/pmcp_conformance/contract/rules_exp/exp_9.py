@@ -12,7 +12,7 @@ from pmcp_conformance.expectations import expect_returns
 
 @rule("EXP-9")
 def extreme_expiries(trial: Trial) -> None:
-    """An expiry in 1970 or in 9999 is accepted.
+    """An expiry as early as the year 1 and as late as 9999 is accepted.
 
     Why: A task 'for ever' or one restored from an old backup makes the server fail, or its expiry
     wraps around into the past.
@@ -21,8 +21,8 @@ def extreme_expiries(trial: Trial) -> None:
     see a bug in it and document the limit as a difference.
     (https://github.com/dragonflydb/dragonfly/issues/5463)
 
-    Mend: 64-bit integers or a timestamp type that reaches from 1970 to 9999; add no margins that
-    overflow, and test for absence with `is None`, since 0 is 1970.
+    Mend: signed 64-bit integers or a timestamp type that reaches from the year 1 to 9999; add no
+    margins that overflow, and test for absence with `is None`, since 0 is 1970.
     """
     owner = trial.owner()
     far = [
@@ -33,9 +33,8 @@ def extreme_expiries(trial: Trial) -> None:
         record = trial.record(owner, f"far {number}", expires_at=instant)
         expect_returns(1, trial.backend.create, record)
         expect_visible(trial, record, 1)
-    for number, instant in enumerate(
-        (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
-    ):
+    days = [(1970, 1, 1), (1970, 1, 2), (1969, 12, 31), (1, 1, 1)]
+    for number, instant in enumerate(datetime(*day, tzinfo=UTC) for day in days):
         record = trial.record(owner, f"old {number}", expires_at=instant)
         expect_returns(1, trial.backend.create, record)
         expect_returns(

@@ -11,7 +11,8 @@ from pmcp_conformance.generators import corpus
 @rule("KEY-14", since="1.1")
 def checksums(trial: Trial) -> None:
     """Keys are two also where a checksum takes them for one (CRC-32, Adler-32, FNV-1a, djb2, the
-    hash of Java's strings): what finds a row by a short hash has to compare the key.
+    hash of Java's strings, 32 bits of MD5, SHA-1 or SHA-256): what finds a row by a short hash has
+    to compare the key.
 
     Why: A hash of a few bits looks like a compact key until two ids share one: then one task
     silently overwrites another, and whoever asks for the first gets the second.
@@ -20,4 +21,4 @@ def checksums(trial: Trial) -> None:
     128 bits over both ids with a separator that cannot occur in them, and compare the stored ids on
     every read.
     """
-    expect_distinct_keys(trial, corpus.ids.CHECKSUMS)
+    expect_distinct_keys(trial, corpus.checksums.CHECKSUMS)

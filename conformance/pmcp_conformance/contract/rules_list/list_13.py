@@ -52,6 +52,7 @@ def counting(trial: Trial) -> None:
     for at_most in (1, 2, 3, 4, 5, 100, *HUGE):
         expect_returns(min(4, at_most), handle.count_by_owner, owner, at_most=at_most)
     counting_instants_of_one_digit(trial)
+    counting_far_from_today(trial)
     counting_thousands(trial)
 
 
@@ -68,6 +69,21 @@ def counting_instants_of_one_digit(trial: Trial) -> None:
     for passed, instant in enumerate(instants, start=1):
         live = len(instants) - passed
         expect_returns(live, trial.backend.count_by_owner, owner, live_at=instant)
+
+
+def counting_far_from_today(trial: Trial) -> None:
+    """To the microsecond there as well, where a float of seconds or milliseconds skips some."""
+    moments = [timedelta(microseconds=number) for number in (1, 5)]
+    for expires_at in (
+        datetime(2300, 1, 1, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC) - max(moments),
+    ):
+        owner = trial.owner()
+        trial.store_record(owner, expires_at=expires_at)
+        cases = [(expires_at - moment, 1) for moment in moments]
+        cases += [(expires_at, 0), *((expires_at + moment, 0) for moment in moments)]
+        for live_at, live in cases:
+            expect_returns(live, trial.backend.count_by_owner, owner, live_at=live_at)
 
 
 def counting_thousands(trial: Trial) -> None:

@@ -273,22 +273,6 @@ LONG = [
     Sample("x" * 201, "only the beginning of long ids kept"),
 ]
 
-CHECKSUMS = [
-    Sample("plumless", "a CRC-32 in place of the key"),
-    Sample("buckeroo", "which is that of plumless"),
-    Sample("Aa", "the hash of Java's strings in place of the key"),
-    Sample("BB", "which is that of Aa"),
-    Sample("aca", "an Adler-32 in place of the key"),
-    Sample("bab", "which is that of aca"),
-    Sample("costarring", "an FNV-1a of 32 bits in place of the key"),
-    Sample("liquid", "which is that of costarring"),
-    Sample("hetairas", "the hash djb2 in place of the key"),
-    Sample("mentioner", "which is that of hetairas"),
-    Sample("ab", "a sum of the characters in place of the key"),
-    Sample("ba", "which is that of ab"),
-    Sample("bA", "and ab's hash times 33"),
-]
-
 SIBLINGS = [
     Sample("task", "the id that the others begin with"),
     Sample("task1", "deletion and listing by prefix"),
