@@ -18,10 +18,7 @@ from mutants.redis_target import ExpiringAfterwards
 from mutants.rules_dur.log import LogStorage, LogTarget
 from mutants.rules_dur.support import Buffered, DurableTarget, Filed
 from mutants.sqlite import SqliteRows
-from pmcp_storage import (
-    BackendError,
-    TaskRecord,
-)
+from pmcp_storage import BackendError, TaskRecord
 from pmcp_storage.backends.memory import Key, Row
 
 

@@ -80,6 +80,7 @@ def what_is_written_meanwhile(trial: Trial) -> None:
     finally:
         writing.ended.set()
         trial.watchdog.join(thread)
+    trial.run.discard_handle()
     with noting_when("after the server was killed while a handle was writing"):
         # Before a new handle brings along what the server has forgotten.
         check_that_it_works_again(trial, handle)
