@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import with_task
+from pmcp_conformance.engine.attempt import repeated
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.engine.recording import RecordedBackend
@@ -123,7 +126,7 @@ def write_often(trial: Trial, writer: RecordedBackend, owner: str, times: int) -
     record, limit = trial.record(owner, "often"), Limit(_SECONDS)
     with premise("PUT-2"):
         for _ in range(times):
-            writer.put(record)
+            repeated(partial(writer.put, record))
             if limit.is_over:
                 return
 
