@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from mutants.base import (
     key_of,
 )
 from mutants.postgres import IdleInTransaction, PgBackend
+from mutants.rules_dur.log import LogStorage, LogTarget
 from pmcp_storage import (
     InMemoryBackend,
     MemoryStorage,
@@ -293,3 +295,18 @@ class ListsByVersions(InMemoryBackend):
         found = super()._list_by_owner(owner_id, limit=limit, after=after)
         listed = tuple((owner_id, entry.record.task_id, entry.version) for entry in found)
         return self._kept.setdefault(listed, found)
+
+
+class KnownByItsSize(LogStorage):
+    """Takes the log for another one only if it has become shorter."""
+
+    def was_replaced(self, found: os.stat_result) -> bool:
+        return found.st_size < self.end
+
+
+class MissesACompaction(LogTarget):
+    """breaks CON-9: a handle notices that another one has replaced the log by a compacted one only
+    where that is shorter than what it had read, and never if the new log has grown meanwhile.
+    """
+
+    log_storage = KnownByItsSize

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from typing import Any
 from mutants.files import Files, FileStorage, InPlace, parsed, written
 from mutants.postgres import PgBackend, conflict, values
 from mutants.redis_target import ExpiringAfterwards
+from mutants.rules_dur.log import LogStorage, LogTarget
 from mutants.rules_dur.support import Buffered, DurableTarget, Filed
 from mutants.sqlite import SqliteRows
-from pmcp_storage import (
-    BackendError,
-    TaskRecord,
-)
+from pmcp_storage import BackendError, TaskRecord
 from pmcp_storage.backends.memory import Key, Row
 
 
@@ -288,6 +286,25 @@ class ClosingIsNotAtomic(DurableTarget):
 
     storage = Rewriting
     backend = RewritesWhenClosed
+
+
+class Gluing(LogStorage):
+    """Leaves the rest of a line where it is, and skips what it cannot read."""
+
+    def replay(self, text: bytes) -> None:
+        whole, _, rest = text.rpartition(b"\n")
+        for line in whole.splitlines():
+            with suppress(ValueError):
+                self.apply(line)
+        self.end += len(text) - len(rest)
+
+
+class GluesTheNextLine(LogTarget):
+    """breaks DUR-2: a writer that is killed amid a large record leaves half a line, the next one
+    adds its own to it, and who replays the log takes both for damaged.
+    """
+
+    log_storage = Gluing
 
 
 class NoJournal(SqliteRows):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psycopg
+from redis.exceptions import RedisError
+
 from mutants.postgres import PgBackend
 from mutants.postgres_target import PgTarget
 from pmcp_conformance.targets.redis import RedisTarget
+from pmcp_storage import BackendError, RedisBackend, TaskRecord
 from support.postgres_server import PostgresServer, running
 from support.postgres_sessions import Session
 from support.redis_server import RedisServer
+
+_SLOWNESS = 0.05
+"""Seconds that a slow command takes to kill a server: less than PostgreSQL lets pass until it
+writes its log by itself."""
 
 
 class OwnRedis(RedisTarget):
@@ -46,6 +55,31 @@ class SavesNowAndThen(OwnRedis):
     """
 
     settings = ("--appendonly", "no", "--save", "60 1")
+
+
+class LoadsOnce(RedisBackend):
+    """Calls a script by its digest before each write."""
+
+    digest = ""
+
+    def _write(self, record: TaskRecord, expected_version: int) -> Any:
+        try:
+            self.digest = self.digest or self._client.script_load("return 1")
+            self._client.evalsha(self.digest, 0)
+        except RedisError as error:
+            raise BackendError(f"the script failed: {error}") from error
+        return super()._write(record, expected_version)
+
+
+class ForgottenScripts(OwnRedis):
+    """breaks DUR-7: a handle loads its script once and calls it by its digest, which a server that
+    was restarted does not know: the handle never works again.
+    """
+
+    answer_within = 2.0
+
+    def _open(self, url: str, prefix: str = "") -> RedisBackend:
+        return LoadsOnce.from_url(url, prefix or self._prefix)
 
 
 class OwnPostgres(PgTarget):
@@ -85,6 +119,18 @@ class CommitsWithoutTheLog(OwnPostgres):
     """
 
     backend_kind = HastySession
+
+
+class CrashesLater(CommitsWithoutTheLog):
+    """breaks DUR-7: commits do not wait for the log, and the command that kills the server takes so
+    long that what was committed before it is in the log by then.
+    """
+
+    def crash(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as session:
+            session.execute("CHECKPOINT")
+        time.sleep(_SLOWNESS)
+        super().crash()
 
 
 class UnloggedBackend(PgBackend):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -17,7 +17,13 @@ from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
-from pmcp_conformance.expectations import expect, expect_settled_expiry, listed_ids
+from pmcp_conformance.expectations import (
+    expect,
+    expect_returns,
+    expect_settled_expiry,
+    expect_stored,
+    listed_ids,
+)
 from pmcp_conformance.interleaving.exploration import at_each_yield_point, noting_when
 from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child_backend import ChildBackend
@@ -36,6 +42,9 @@ _LIFETIMES = (timedelta(minutes=50), None)
 
 _LARGE_ROUNDS = 30
 """Of kills while large records are written: one in seven has shown a missing journal."""
+
+_SEVERAL_WRITES = 200_000
+"""Bytes of a record that goes to a file or a socket by several writes."""
 
 _LARGE_WRITES = 12
 """In a round: more than there will be time for."""
@@ -67,6 +76,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
         at_each_yield_point(
             trial, partial(expiry_survives_a_kill_at, trial, lifetimes), within=SECONDS / 2
         )
+    at_each_yield_point(trial, partial(later_writes_survive, trial), within=SECONDS / 2)
     random, telling = Random(trial.seed), 0
     for number in numbers(trial, _LARGE_ROUNDS, until=limit_of(trial, SECONDS)):
         with noting_when(f"after the kill in round {number} of large records"):
@@ -137,6 +147,25 @@ def closing_survives_a_kill_at(trial: Trial, at: YieldPoint) -> bool:
     died_at = child.kill_at(at, "close")
     with noting_when(killed_at(died_at)):
         check_survivors(trial, owner, [put], [StepDone(0, str(outcome))])
+    return bool(died_at)
+
+
+def later_writes_survive(trial: Trial, at: YieldPoint) -> bool:
+    """Kill a child at that yield point of writing a large record; False if there is none.
+
+    What the next writer adds to what is left of it holds for those who read the storage anew.
+    """
+    owner = trial.owner()
+    child = start_child(trial)
+    child.call("delete", owner, "large")
+    size = min(_SEVERAL_WRITES, trial.target.max_record_bytes)
+    died_at = child.kill_at(at, "put", trial.sized(owner, "large", size))
+    later = trial.record(owner, "later")
+    with noting_when(killed_at(died_at)):
+        with closing(trial.open("next writer")) as handle:
+            expect_returns(1, handle.create, later)
+        with closing(trial.open("next reader")) as handle:
+            expect_stored(trial, later, 1, handle)
     return bool(died_at)
 
 
