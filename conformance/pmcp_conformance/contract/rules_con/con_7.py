@@ -16,6 +16,9 @@ from pmcp_conformance.interleaving.preemption import preempting
 from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import CorruptRecordError, StorageBackend, VersionedRecord
 
+_PADDING = "x" * 9_000
+"""More than the pages of most storages have room for: it gets pages of its own."""
+
 _MANY_WRITES = 10
 """Writes after which most storages have used the space of a former record again."""
 
@@ -63,8 +66,7 @@ def cross_many_writes(trial: Trial, writer: StorageBackend, reader: StorageBacke
 
     def write(owner: str) -> None:
         for version in range(1, _MANY_WRITES + 1):
-            # Of many lengths, so that none begins or ends where another did.
-            variables = {"version": version + 1, "padding": "x" * (version * 389 % 1000)}
+            variables = {"version": version + 1, "padding": _PADDING}
             writer.put_if_version(trial.record(owner, variables=variables), version)
 
     explore_crossings(trial, pair, lambda _, attempts: raise_unexpected(attempts))
