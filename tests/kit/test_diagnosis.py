@@ -112,6 +112,11 @@ def test_a_few_rules_that_were_selected_are_put_together_nevertheless() -> None:
     assert (cause.start, cause.explains, cause.diagnoses) == ("CAS-2", ["CAS-6", "CAS-11"], [])
 
 
+def test_while_a_rule_of_the_backend_fails_the_start_is_none_of_the_store() -> None:
+    assert first(failing(["STORE-30", "CON-1"])).start == "CON-1"
+    assert first(failing(["STORE-30"])).start == "STORE-30"
+
+
 def test_two_bugs_are_two_causes() -> None:
     other = bug("MissesAreListed")
     found = list(causes(failing(ANY_OLDER.breaks | other.breaks)))
