@@ -112,6 +112,17 @@ def test_a_few_rules_that_were_selected_are_put_together_nevertheless() -> None:
     assert (cause.start, cause.explains, cause.diagnoses) == ("CAS-2", ["CAS-6", "CAS-11"], [])
 
 
+def test_while_a_rule_of_the_backend_fails_the_start_is_none_of_the_store() -> None:
+    assert first(failing(["STORE-30", "CON-1"])).start == "CON-1"
+    assert first(failing(["STORE-30"])).start == "STORE-30"
+
+
+def test_a_weak_fit_is_said_to_be_one() -> None:
+    nearest = first(failing(ANY_OLDER.breaks)).diagnoses[0]
+    assert nearest.likeness == "looks like"
+    assert nearest.model_copy(update={"fit": 0.32}).likeness == "looks a little like"
+
+
 def test_two_bugs_are_two_causes() -> None:
     other = bug("MissesAreListed")
     found = list(causes(failing(ANY_OLDER.breaks | other.breaks)))

@@ -6,12 +6,14 @@ import gc
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.faults import FAULTS
 from pmcp_conformance.network.faults.base import Fault
@@ -21,6 +23,7 @@ from pmcp_conformance.network.faults.cut_answer import CUT_ANSWER
 from pmcp_conformance.network.faults.cut_request import CUT_REQUEST
 from pmcp_conformance.network.faults.delay_answer import DELAY_ANSWER
 from pmcp_conformance.network.faults.garble_answer import GARBLE_ANSWER
+from pmcp_conformance.network.faults.hold_request import HOLD_REQUEST
 from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
 from pmcp_conformance.network.faults.prepend_error_page import PREPEND_ERROR_PAGE
 from pmcp_conformance.network.faults.stall_answer import STALL_ANSWER
@@ -68,6 +71,7 @@ CASES = {
     CUT_ANSWER: (Seen(b"question", "closed"), True),
     CUT_REQUEST: (Seen(b"", "reset"), False),
     DELAY_ANSWER: (Seen(b"question for you\n", "line"), True),
+    HOLD_REQUEST: (Seen(b"", "silence"), False),
     LOSE_ANSWER: (Seen(b"", "closed"), True),
     PREPEND_ERROR_PAGE: (Seen(b"<html>502 Bad Gateway</html>\r\n", "line"), True),
     STALL_ANSWER: (Seen(b"question", "silence"), True),
@@ -159,6 +163,25 @@ def test_a_withheld_answer_comes_first_when_the_connection_is_used_again(
         assert ask(first, b"next\n") == Seen(b"late\n", "line")
         assert receive(first) == Seen(b"next\n", "line")
     assert server.requests == [b"late\n", b"else\n", b"next\n"]
+
+
+def test_a_held_request_arrives_though_its_client_has_left(
+    proxy: FaultProxy, server: EchoServer
+) -> None:
+    proxy.inject(at_exchange(HOLD_REQUEST, 1))
+    with connected(proxy) as client:
+        client.sendall(b"la")
+        proxy.synchronize()
+        client.sendall(b"te\n")
+    with connected(proxy) as other:
+        assert ask(other, b"else\n") == Seen(b"else\n", "line")
+    assert not proxy.awaits_late_answers
+    proxy.deliver_late_requests()
+    limit = Limit(5)
+    while proxy.awaits_late_answers and not limit.is_over:
+        time.sleep(0.001)
+    assert not proxy.awaits_late_answers
+    assert server.requests == [b"else\n", b"late\n"]
 
 
 @pytest.mark.parametrize("fault", [CRASH_BEFORE_REQUEST, CRASH_BEFORE_ANSWER])

@@ -73,7 +73,7 @@ def test_no_contender_was_served() -> None:
     result = judged(OverloadedTarget(), "CON-1")
     assert result.outcome is Outcome.INCONCLUSIVE
     assert "served none of 2 contenders" in result.reason
-    assert "contender 0: raised BackendError: timed out" in result.details
+    assert "contender 0: put_if_version raised BackendError: timed out" in result.details
 
 
 def test_no_answer_through_a_proxy_without_faults() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from pmcp_conformance.engine.recording import outcome_text
@@ -25,14 +26,16 @@ class Attempt:
 
     result: Any = None
     error: Exception | None = None
+    operation: str = field(default="", compare=False)
+    """The name of what was called, for a report; "" where it has none."""
 
     @classmethod
     def of(cls, call: Callable[[], object]) -> Attempt:
         """Make the call, and keep what it returns or raises."""
         try:
-            return cls(call())
+            return cls(call(), operation=_name_of(call))
         except Exception as error:
-            return cls(error=error)
+            return cls(error=error, operation=_name_of(call))
 
     def unwrap(self) -> Any:
         """What the call returned; raises what it raised."""
@@ -50,6 +53,11 @@ class Attempt:
         """Whether the storage failed, which says that the call was not applied."""
         return isinstance(self.error, BackendError) and not self.unknown
 
+    @property
+    def named(self) -> str:
+        """The same text with the operation's name before it."""
+        return f"{self.operation} {self}".lstrip()
+
     def __str__(self) -> str:
         if self.error is not None:
             return f"raised {type(self.error).__name__}: {self.error}"
@@ -58,7 +66,15 @@ class Attempt:
 
 def explained(attempts: Iterable[Attempt]) -> list[str]:
     """The attempts as lines of a report."""
-    return [f"contender {number}: {attempt}" for number, attempt in enumerate(attempts)]
+    return [f"contender {number}: {attempt.named}" for number, attempt in enumerate(attempts)]
+
+
+def _name_of(call: object) -> str:
+    """The name of the operation; what makes another call for somebody takes that one last."""
+    while isinstance(call, partial):
+        call = call.args[-1] if call.args and callable(call.args[-1]) else call.func
+    name: str = getattr(call, "__name__", "")
+    return name if name.isidentifier() else ""
 
 
 def raise_unexpected(attempts: list[Attempt]) -> None:

@@ -270,8 +270,13 @@ class WatchedBackend:
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._handle, name)
+
         # No partial: a rule's own partial around it would swallow its arguments.
-        return lambda *args, **kwargs: self._watchdog.call(name, operation, *args, **kwargs)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            return self._watchdog.call(name, operation, *args, **kwargs)
+
+        watched.__name__ = name
+        return watched
 
 
 def start_thread(task: Callable[[], None]) -> threading.Thread:

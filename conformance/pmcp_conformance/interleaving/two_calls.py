@@ -59,7 +59,7 @@ def overlap(
     Whichever waits for a lock of the other lets that one go on; otherwise as `cross`.
     """
     turns = _Turns(judged, latency)
-    return turns.cross(first, partial(turns.pause_second, second, until), at)
+    return turns.cross(first, partial(turns.pause_second, until, second), at)
 
 
 class _Turns:
@@ -84,7 +84,7 @@ class _Turns:
             self._first_has_ended.set()
         return Crossing(*self._entry, self._waited, first_attempt, thread.finish())
 
-    def pause_second(self, second: Call, until: YieldPoint) -> object:
+    def pause_second(self, until: YieldPoint, second: Call) -> object:
         """Make the second call, with a pause for the first one."""
         return pause_at(until, self._files, self._let_first_go_on, second)
 

@@ -83,6 +83,16 @@ def _check_write(trial: Trial, observation: Observation, write: Write) -> None:
     require(observation, agree, "leaves get and the listing in agreement", details)
 
 
+def check_failure(trial: Trial, observation: Observation) -> None:
+    """A write that claims to have written nothing has done so, and will not."""
+    if observation.attempt.failed:
+        write = observation.injection.write
+        found = stored(trial, write.key)
+        expected = "has written nothing in the end if it raises another error than "
+        expected += "OutcomeUnknownError"
+        require(observation, found == write.former, expected, _storage_holds(write, found))
+
+
 def _check_expiry(trial: Trial, observation: Observation, record: TaskRecord) -> None:
     """What is stored is stored with its expiry, also where its second request never came."""
     try:

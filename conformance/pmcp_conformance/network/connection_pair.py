@@ -44,6 +44,8 @@ class ConnectionPair:
         self.ignores_client = False
         self.ignores_server = False
         self.withheld_answer = b""
+        self.late_request = b""
+        self.awaits_late_answer = False
         self.said = b""
         self.answer_instead = b""
         self.random: Random  # from the first exchange on
@@ -75,6 +77,12 @@ class ConnectionPair:
         quiet = _QUIET * load_factor()
         self._loop.call_later(quiet, partial(self._go_on, len(request), then))
 
+    def deliver_late_request(self) -> None:
+        """Send the server the request that has been kept back, if there is one."""
+        late, self.late_request = self.late_request, b""
+        self.awaits_late_answer = bool(late)
+        self.send_to_server(late)
+
     def answer(self, data: bytes) -> None:
         self._unanswered = None
         self.send_to_client(data)
@@ -82,6 +90,7 @@ class ConnectionPair:
     def close(self, *, reset: bool = False) -> None:
         if self.is_open:
             self.is_open = False
+            self.awaits_late_answer = False
             for end in (self._client, self._server):
                 self._loop.unwatch(end)
                 close_socket(end, reset=reset and end is self._client)
@@ -97,6 +106,8 @@ class ConnectionPair:
         self.withheld_answer = b""
         if self._held is not None:
             self._held += data
+        elif self.late_request:
+            self.late_request += data
         elif self._unanswered is None:
             self._begin_exchange(data)
         else:
@@ -121,6 +132,7 @@ class ConnectionPair:
         data = self._receive(self._server)
         if not data:
             return
+        self.awaits_late_answer = False
         self.said = (self.said + data)[-_REMEMBERED:]
         exchange, self._unanswered = self._unanswered, None
         if exchange is not None:
@@ -157,7 +169,9 @@ class ConnectionPair:
             data = source.recv(_CHUNK)
         except OSError:
             data = b""
-        if not data:
+        if not data and self.late_request and source is self._client:
+            self._loop.unwatch(source)  # the server does not notice before the request arrives
+        elif not data:
             self.close()
         return data
 

@@ -93,6 +93,15 @@ class FaultProxy:
         self.synchronize()
         return self._dialling.was_prompt and self.exchanges.were_prompt
 
+    def deliver_late_requests(self) -> None:
+        """Let the requests arrive that a fault has kept back."""
+        self._loop.call(self._deliver_late_requests)
+
+    @property
+    def awaits_late_answers(self) -> bool:
+        """Whether the server has yet to answer one of these requests, or to end its connection."""
+        return any(pair.awaits_late_answer for pair in self._pairs)
+
     def refuse(self) -> None:
         """Reset all connections and refuse new ones."""
         self._loop.call(self._refuse)
@@ -126,6 +135,10 @@ class FaultProxy:
         for pair in self._pairs:
             pair.close(reset=True)
         self._pairs.clear()
+
+    def _deliver_late_requests(self) -> None:
+        for pair in self._pairs:
+            pair.deliver_late_request()
 
     def _mend(self) -> None:
         self.exchanges.inject(no_faults)

@@ -121,6 +121,17 @@ class FaultyConnection:
             while thread.is_alive() and not limit.is_over:
                 thread.join(_LOOK)
 
+    def deliver_late_requests(self) -> None:
+        """Let the requests arrive that a fault has kept back, and be answered.
+
+        One that the server does not answer in time, or whose connection it has ended, is not
+        carried out as far as anybody can tell.
+        """
+        self.proxy.deliver_late_requests()
+        limit = Limit(self._target.answer_within)
+        while self.proxy.awaits_late_answers and not limit.is_over:
+            time.sleep(_PAUSE)
+
     def call_until_answered(self, operation: HandleCall) -> Attempt:
         """What an operation comes to as soon as it is answered; some handles need a moment.
 

@@ -226,6 +226,7 @@ def _run_once(trial: Trial, injection: Injection) -> Observation | None:
         )
         attempt = connection.call(operation.run)
         is_telling = _was_injected_alone(connection, attempt)
+        connection.deliver_late_requests()
         interference = _interference(connection)
         probe_attempt = _call_probe(connection, injection, attempt)
     return Observation(

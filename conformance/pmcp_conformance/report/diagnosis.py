@@ -107,7 +107,13 @@ class _Symptoms:
         if not self._nearest:
             return False
         fit, bug = self._nearest[0]
-        return fit >= TRUSTED_FIT and self._fails(bug.rule)
+        likely = self._fails(bug.rule) and not (_is_of_store(bug.rule) and self._backend_fails)
+        return fit >= TRUSTED_FIT and likely
+
+    @property
+    def _backend_fails(self) -> bool:
+        """Whether the store, which builds on the backend, cannot be all that is broken."""
+        return any(self._fails(rule) and not _is_of_store(rule) for rule in self.failures)
 
     @property
     def _start(self) -> str:
@@ -115,7 +121,7 @@ class _Symptoms:
             return self._nearest[0][1].rule
         failed = [rule for rule in self.failures if self._fails(rule)]
         if failed:
-            return failed[0]
+            return min(failed, key=_is_of_store)
         first = next(iter(self.failures.values()))
         return first.blocked_by or first.id
 
@@ -137,3 +143,8 @@ class _Symptoms:
         return explained | {
             id for id, rule in self.failures.items() if rule.blocked_by in explained
         }
+
+
+def _is_of_store(rule: str) -> bool:
+    """Whether the rule is about the task store, which builds on the backend."""
+    return rule.startswith("STORE-")

@@ -45,7 +45,7 @@ def _start(backend: BackendResult) -> Iterator[str]:
     if backend.start:
         yield f"start with {_text(backend.start.rule)}"
     for diagnosis in backend.diagnoses[:1]:
-        yield f"looks like: {_text(diagnosis.what)} (fit {diagnosis.fit:.0%})"
+        yield f"{diagnosis.likeness}: {_text(diagnosis.what)} (fit {diagnosis.fit:.0%})"
 
 
 def _matrix(backends: Sequence[BackendResult], groups: Iterable[Group]) -> str:

@@ -92,6 +92,10 @@ class RuleResult(_Part):
     finding: Finding | None = None
 
 
+_GOOD_FIT = 0.5
+"""How well a known bug fits where a report may say so without reserve."""
+
+
 class Diagnosis(_Part):
     """A known bug that looks like this backend's."""
 
@@ -99,6 +103,11 @@ class Diagnosis(_Part):
     rule: str
     what: str = Field(description="What is broken, in a sentence.")
     fit: float = Field(ge=0, le=1, description="How well it fits: 1 if all verdicts agree.")
+
+    @property
+    def likeness(self) -> str:
+        """How a report says that the backend has this bug."""
+        return "looks like" if self.fit >= _GOOD_FIT else "looks a little like"
 
 
 class Start(_Part):

@@ -100,11 +100,11 @@ def _heading(cause: Cause, failed: Collection[str]) -> Iterator[Line]:
     tells_more = cause.explains and cause.start in failed
     more = f", which probably explains {_share(cause, len(failed) - 1)}" if tells_more else ""
     yield Line(f"  start with {cause.start}{more}", "bold")
-    begin = "this looks like"
-    for diagnosis in cause.diagnoses:
+    for number, diagnosis in enumerate(cause.diagnoses):
+        likeness = diagnosis.likeness
+        begin = f"or {likeness.removeprefix('looks ')}" if number else f"this {likeness}"
         fit = f"({diagnosis.rule}, fits {diagnosis.fit:.0%})"
         yield Line(f"  {begin:>15}: {diagnosis.what} {fit}")
-        begin = "or like"
 
 
 def _share(cause: Cause, others: int) -> str:

@@ -52,6 +52,20 @@ class ReadsInTwoSteps(Seamed):
         return read_row(owner_id, task_id, row.data, version)
 
 
+class ReadsALentBuffer(Seamed):
+    """breaks CON-7: get finds a record in a buffer that it is lent, and decodes it later; the
+    second write after that has used the buffer again, as LMDB does when the transaction is over.
+    """
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        lent = self.row((owner_id, task_id))
+        if lent is None:
+            raise NotFoundError(owner_id, task_id)
+        now = self.row((owner_id, task_id))
+        data = now.data if now and now.version >= lent.version + 2 else lent.data
+        return read_row(owner_id, task_id, data, lent.version)
+
+
 class ReadsInTwoStatements(PgBackend):
     """breaks CON-7: get reads the version and the record in two statements of a transaction, of
     which under READ COMMITTED each has a snapshot of its own.

@@ -8,7 +8,10 @@ from mutants.postgres import Locking
 from mutants.redis_target import ExpiringAfterwards
 from pmcp_storage import (
     BackendError,
+    NotFoundError,
+    OutcomeUnknownError,
     StorageError,
+    TaskRecord,
 )
 from support.tcp_server import Message
 from support.tcp_store import ATTEMPTS, PAUSE, RefusedError, Reply, TcpBackend
@@ -63,6 +66,42 @@ class ForgetsTheFirstAttempt(TcpBackend):
                 last = error
         assert last is not None
         raise last
+
+
+class OldVersionIsProof(TcpBackend):
+    """breaks FLT-12: a put_if_version that was not answered looks at the row, and takes the version
+    that it expected for proof that nothing was written; its request may still be on the way.
+    """
+
+    def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
+        try:
+            return super()._put_if_version(record, expected_version)
+        except OutcomeUnknownError as error:
+            if self._get(record.owner_id, record.task_id).version == expected_version:
+                raise BackendError("the row is unchanged; nothing was written") from error
+            raise
+
+    def exchange(self, request: Message) -> Reply:
+        return Reply(self.attempt(request), unsure=False)
+
+
+class AbsenceIsProof(TcpBackend):
+    """breaks FLT-12: a create that was not answered finds no row and takes that for proof that
+    nothing was written; its request may still be on the way.
+    """
+
+    def _create(self, record: TaskRecord) -> int:
+        try:
+            return super()._create(record)
+        except OutcomeUnknownError as error:
+            try:
+                self._get(record.owner_id, record.task_id)
+            except NotFoundError:
+                raise BackendError("there is no row; nothing was written") from error
+            raise
+
+    def exchange(self, request: Message) -> Reply:
+        return Reply(self.attempt(request), unsure=False)
 
 
 class FailedCommitsAreRolledBack(Locking):

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from mutants.base import Seamed
 from mutants.loops import LoopBackend
@@ -94,3 +95,26 @@ class IterationsHoldACursor(SqliteRows):
         with super().connection() as db:
             db.execute("PRAGMA busy_timeout = 10")
             yield db
+
+
+class IterationsHoldASnapshot(SqliteRows):
+    """breaks LIST-14: an iteration fetches from an open cursor of its handle's only connection,
+    which pins a snapshot of the WAL: until it is read to the end, get shows what was there before.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        super().__init__(path)
+
+    def _pages(self, owner_id: str) -> Iterator[VersionedRecord]:
+        select = "SELECT task_id, data, version FROM tasks WHERE owner_id = ? ORDER BY task_id DESC"
+        for row in self._db.execute(select, (owner_id,)):
+            yield read_row(owner_id, *row)
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        yield self._db
+
+    def _close(self) -> None:
+        self._db.close()

@@ -73,8 +73,8 @@ def creation_and_recreation(
     trial.store_record(owner, key)
     records = [trial.record(owner, key) for _ in range(2)]
 
-    def recreate() -> int:
+    def delete_and_create() -> int:
         other.delete(owner, key)
         return other.create(records[1])
 
-    return [partial(one.create, records[0]), recreate]
+    return [partial(one.create, records[0]), delete_and_create]

@@ -8,8 +8,9 @@ from functools import partial
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_flt.support import cut_off
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.network.checks import check_answer
+from pmcp_conformance.network.checks import check_answer, check_failure
 from pmcp_conformance.network.faults.crash_before_answer import CRASH_BEFORE_ANSWER
+from pmcp_conformance.network.faults.hold_request import HOLD_REQUEST
 from pmcp_conformance.network.faults.lose_answer import LOSE_ANSWER
 from pmcp_conformance.network.faults.withhold_answer import WITHHOLD_ANSWER
 from pmcp_conformance.network.faulty_connection import FaultyConnection, run_concurrently
@@ -18,6 +19,7 @@ from pmcp_conformance.network.injections import (
     Observation,
     inject_everywhere,
     persistent,
+    transient,
 )
 from pmcp_conformance.network.schedules import always
 from pmcp_conformance.network.tested_operations import Write
@@ -41,11 +43,14 @@ def writes_that_may_have_been_applied(trial: Trial) -> None:
 
     Mend: BackendError of a write only with proof: nothing was sent, or the server refused it.
     Anything that may have reached the server, an error of COMMIT included, is OutcomeUnknownError
-    unless the row shows your token. Judge all attempts, not the last one.
+    unless the row shows your token; a row that is still the old one proves nothing, for the request
+    may be on its way. Judge all attempts, not the last one.
     """
     faults = persistent(LOSE_ANSWER, CRASH_BEFORE_ANSWER, WITHHOLD_ANSWER)
     for observation in inject_everywhere(trial, WRITES, *faults):
         check_answer(trial, observation)
+    for observation in inject_everywhere(trial, WRITES, *transient(HOLD_REQUEST)):
+        check_failure(trial, observation)
     jobs = [
         partial(crashes_between_refusals, trial, maker(trial), absence)
         for absence in _ABSENCES

@@ -17,6 +17,9 @@ class Connection(Protocol):
     """Set to drop whatever the server sends from now on."""
     withheld_answer: bytes
     """Set to keep an answer back until the client sends its next request."""
+    late_request: bytes
+    """Set to keep the request, and what the client sends after it, back until the proxy delivers
+    it, whether or not the client is still there then."""
     said: bytes
     """What the server has sent last."""
     answer_instead: bytes
