@@ -9,15 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from mutants.files import FileTarget
-from pmcp_conformance.catalogue import catalogue
-from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Inconclusive
 from pmcp_conformance.engine.watchdog import Hang
 from pmcp_conformance.processes.fork_server import start_child
-from pmcp_conformance.report.results import Outcome
-from pmcp_storage import InMemoryBackend, StorageBackend
+from pmcp_storage import InMemoryBackend
 from support.kit_projects import ids, last_verdict, run_kit
 from support.trials import run_against, trial_of
 
@@ -144,26 +141,6 @@ def test_a_child_that_dies_by_itself_is_no_finding(trial: Trial) -> None:
 def test_what_a_child_raises_comes_over_in_words_if_not_itself(trial: Trial) -> None:
     with pytest.raises(RuntimeError, match="Complaint: firstsecond"):
         start_child(trial).call("complain")
-
-
-class OncePerFolder(FileTarget):
-    """Makes something for each fresh storage that cannot be made twice."""
-
-    def open(self) -> StorageBackend:
-        return super().open_fresh("shared")
-
-    def open_fresh(self, token: str) -> StorageBackend:
-        (self.folder / f"{token}.made").mkdir()
-        return super().open_fresh(token)
-
-
-def test_what_a_target_raises_in_a_child_is_no_finding() -> None:
-    with run_against(OncePerFolder()) as run:
-        result = run_rule(catalogue()["DUR-6"], run)
-    assert result.outcome is Outcome.INCONCLUSIVE
-    assert result.reason.startswith("open_fresh() failed with FileExistsError: ")
-    line = OncePerFolder.open_fresh.__code__.co_firstlineno + 1
-    assert f"test_child_troubles.py:{line}" in result.reason
 
 
 def test_a_child_that_hangs_is_shown_with_its_own_stack(run: TargetRun) -> None:

@@ -89,7 +89,7 @@ def test_rules_that_were_not_tried_on_a_bug_do_not_count_against_it_and_are_expl
     assert "CON" in known_bugs().untried
     [cause] = causes(failing({*ANY_OLDER.breaks, "CON-1", "CON-8"}))
     assert cause.diagnoses[0].fit == 1.0
-    assert cause.explains[-5:-3] == ["CON-1", "CON-8"]
+    assert {"CON-1", "CON-8"} <= set(cause.explains)
 
 
 def test_nothing_is_named_where_nothing_fits() -> None:

@@ -81,7 +81,7 @@ def test_fastmcp_passes_all_but_questions_before_the_task(storage: str) -> None:
     [
         ("errors-fail", "tasks-lifecycle"),
         ("too-early", "tasks-lifecycle"),
-        ("partial", "tasks-mrtr-input"),
+        ("forgetful", "tasks-mrtr-input"),
     ],
 )
 def test_the_suite_finds_a_broken_server(storage: str, fault: str, scenario: str) -> None:

@@ -56,6 +56,25 @@ async def test_a_task_can_be_got_as_soon_as_it_is_announced(server: Any) -> None
         assert (await TasksClient(client).get(task.task_id)).task_id == task.task_id
 
 
+async def test_ids_cannot_be_guessed(server: Any) -> None:
+    """Servers MUST generate them with sufficient entropy that a third party cannot … guess them."""
+    async with connected(server) as client:
+        ids = {await begin(client, "slow", seconds=0) for _ in range(16)}
+    assert len(ids) == 16
+    assert {len(int(task_id, 16).to_bytes(16, "big")) for task_id in ids} == {16}
+    assert len({task_id[:4] for task_id in ids}) > 8  # no part of them is a clock or a counter
+
+
+async def test_the_result_type_is_that_of_each_answer(server: Any) -> None:
+    """resultType MUST be "task" for CreateTaskResult, and MUST NOT be so for another result."""
+    async with connected(server) as client:
+        task = await TasksClient(client).start("slow", {"seconds": 0})
+        assert isinstance(task, TaskState)
+        assert task.model_dump()["resultType"] == "task"
+        found = await TasksClient(client).get(task.task_id)
+        assert found.model_dump()["resultType"] == "complete"
+
+
 async def test_who_has_not_declared_the_extension_gets_no_task(server: Any) -> None:
     """A server MUST NOT return CreateTaskResult to a client that did not include the capability."""
     async with connected(server, declared=False) as client:

@@ -22,8 +22,7 @@ from mcp_types import INTERNAL_ERROR, CallToolResult
 from pydantic import BaseModel
 
 from pmcp_storage.mcp import TasksExtension, extension, runs, wire
-from pmcp_storage.mcp.leases import LEASE
-from pmcp_storage.records import TaskRecord, TaskStatus
+from pmcp_storage.records import TaskRecord
 from pmcp_storage.store.change import TaskChange
 from support.mcp_jobs import Confirm, storage
 
@@ -104,24 +103,23 @@ def _announces_what_is_not_there() -> None:
     patch.object(TasksExtension, "_create", lost).start()
 
 
-def _takes_some_answers_for_all() -> None:
-    """The questions that were not answered are forgotten."""
+def _forgets_answers() -> None:
+    """A tool that is entered again finds no answers, and asks the same once more."""
     answered = extension._answered
 
-    def hasty(record: TaskRecord, responses: dict[str, Any], lease: Any) -> TaskChange | None:
+    def forgetful(record: TaskRecord, responses: dict[str, Any], lease: Any) -> TaskChange | None:
         change = answered(record, responses, lease)
         if change is None:
             return None
-        variables = {**change.variables, wire.QUESTIONS: None, LEASE: lease}
-        return replace(change, status=TaskStatus.WORKING, variables=variables)
+        return replace(change, variables={**change.variables, wire.ANSWERS: None})
 
-    patch.object(extension, "_answered", hasty).start()
+    patch.object(extension, "_answered", forgetful).start()
 
 
 FAULTS = {
     "errors-fail": _errors_fail_the_task,
     "too-early": _announces_what_is_not_there,
-    "partial": _takes_some_answers_for_all,
+    "forgetful": _forgets_answers,
 }
 
 

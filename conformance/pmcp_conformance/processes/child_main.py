@@ -15,8 +15,6 @@ from multiprocessing.reduction import recv_handle
 from typing import Any
 
 from pmcp_conformance.engine.attempt import Attempt
-from pmcp_conformance.engine.origins import is_backends
-from pmcp_conformance.engine.watched_target import failure_of
 from pmcp_conformance.interleaving.simultaneous import spin_until
 from pmcp_conformance.interleaving.yield_points import Pause, pause_at
 from pmcp_conformance.processes.increments import increment
@@ -30,7 +28,6 @@ from pmcp_conformance.processes.messages import (
     PlanRequest,
     StepBegun,
     StepDone,
-    TargetFailed,
 )
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend
@@ -135,7 +132,7 @@ class ChildLoop:
 
     def _call(self, call: MethodCall) -> Any:
         if call.method == "open_fresh":
-            self._handle = self._open(call.method, *call.args)
+            self._handle = self._target.handle(call.method, *call.args)
             return None
         if call.method == "increment":
             return increment(self._opened(), *call.args)
@@ -143,17 +140,8 @@ class ChildLoop:
 
     def _opened(self) -> StorageBackend:
         if self._handle is None:
-            self._handle = self._open("open")
+            self._handle = self._target.handle()
         return self._handle
-
-    def _open(self, method: str, *args: Any) -> StorageBackend:
-        """A handle of the target; only here is to be seen whose code an error comes from."""
-        try:
-            return self._target.handle(method, *args)
-        except Exception as error:
-            if is_backends(error):
-                raise
-            raise TargetFailed(failure_of(method, error)) from error
 
 
 def _portable(error: Exception) -> Exception:

@@ -11,7 +11,7 @@ from pmcp_conformance.engine.comparison import short
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.expectations import expect, expect_settled_expiry, listed_ids
-from pmcp_conformance.processes.child import Child, blaming_the_target
+from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.messages import (
     MethodCall,
     OpeningFailed,
@@ -81,8 +81,7 @@ def reports_until(child: Child, kind: type[StepReport], step: int) -> list[StepR
     reports = list[StepReport]()
     for message in child.messages(within=_STEP_WITHIN):
         if isinstance(message, OpeningFailed):
-            with blaming_the_target():
-                raise message.error
+            raise message.error
         reports.append(message)
         if isinstance(message, kind) and message.step == step:
             break

@@ -76,10 +76,6 @@ class OpeningFailed:
     error: Exception
 
 
-class TargetFailed(Exception):  # noqa: N818 - no failure of the backend
-    """A method of the target has failed by itself in a child; says with which error, and where."""
-
-
 @dataclass(frozen=True)
 class StepBegun:
     """A child is about to make the call of its plan with this number, from 0 on."""

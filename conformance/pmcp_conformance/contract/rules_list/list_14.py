@@ -50,11 +50,12 @@ def iterations_that_wait(trial: Trial) -> None:
 def write_beside_iterations(trial: Trial, owner: str, ids: list[str], number: int) -> None:
     """Write, by either handle, the record to be read last, one that was read and another one, and
     delete them, while so many iterations have yielded an entry each; see what get shows."""
+    others = [trial.open()] if trial.target.shared else []
     iterations = [trial.backend.iter_by_owner(owner) for _ in range(number)]
     list(map(next, iterations))
     try:
         # The other handle first: a write over the connection of an iteration may renew its view.
-        for handle in (trial.open(), trial.backend):
+        for handle in (*others, trial.backend):
             for task_id in (ids[0], ids[-1], "another"):
                 record = trial.record(owner, task_id)
                 version = written_elsewhere(trial, partial(handle.put, record))
