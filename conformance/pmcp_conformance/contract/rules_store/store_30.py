@@ -24,6 +24,9 @@ from pmcp_storage import (
 
 THREADS = 16
 
+_ROUNDS = 4
+"""Whether two changes meet in the store is up to the scheduler."""
+
 _ATTEMPTS = 1_000
 """How often a thread may lose against the others before that counts as no progress."""
 
@@ -50,6 +53,12 @@ def nothing_is_lost(trial: Trial) -> None:
     backend's swap is not atomic: put the condition into the write.
     """
     bench = StoreBench(trial)
+    for _ in range(_ROUNDS):
+        change_at_once(trial, bench)
+
+
+def change_at_once(trial: Trial, bench: StoreBench) -> None:
+    """The changes of all threads to one task, and what is stored in the end."""
     owner = trial.owner()
     store = bench.store()
     seed_task(trial, owner, variables={})
