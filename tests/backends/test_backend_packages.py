@@ -24,7 +24,7 @@ import sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("boto3", "botocore", "psycopg", "redis"):
+        if name.partition(".")[0] in ("boto3", "botocore", "psycopg", "redis", "mcp", "fastmcp"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocker())
@@ -68,20 +68,22 @@ def test_an_unknown_name_is_an_attribute_error(package: str) -> None:
 @pytest.mark.parametrize(
     ("package", "name"),
     [
-        ("dynamodb", "DynamoDbBackend"),
-        ("postgres", "PostgresBackend"),
-        ("redis", "RedisBackend"),
+        ("backends.dynamodb", "DynamoDbBackend"),
+        ("backends.postgres", "PostgresBackend"),
+        ("backends.redis", "RedisBackend"),
+        ("mcp", "TasksExtension"),
+        ("mcp", "FastMCPTasks"),
     ],
 )
 def test_a_name_whose_library_is_missing_says_what_to_install(package: str, name: str) -> None:
     message = run_python(f"""{BLOCKED}
 try:
-    from pmcp_storage.backends.{package} import {name}
+    from pmcp_storage.{package} import {name}
 except ModuleNotFoundError as error:
     print(error)
 """)
     assert message.startswith(f"{name} needs the module ")
-    assert f"pip install 'pmcp-storage[{package}]'" in message
+    assert f"pip install 'pmcp-storage[{package.removeprefix('backends.')}]'" in message
 
 
 @pytest.mark.parametrize("verb", ["init", "verify"])

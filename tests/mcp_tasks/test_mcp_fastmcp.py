@@ -14,8 +14,7 @@ if importlib.util.find_spec("fastmcp") is None:
 import fastmcp
 
 from pmcp_storage import InMemoryBackend
-from pmcp_storage.mcp import TasksClient
-from pmcp_storage.mcp.fastmcp import FastMCPTasks
+from pmcp_storage.mcp import FastMCPTasks, TasksClient
 from support.mcp_clients import begin, connected, say_yes, text_of, until, until_logged
 from support.mcp_fastmcp import fastmcp_server
 

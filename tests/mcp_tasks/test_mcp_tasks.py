@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
-from pmcp_storage import AsyncTaskStore, InMemoryBackend, StoreConfig
+from pmcp_storage import AsyncTaskStore, InMemoryBackend, InvalidTtlError, StoreConfig
 from pmcp_storage.mcp import TaskCancelledError, TasksClient, TasksExtension, TaskState
 from support.mcp_clients import begin, connected, say_yes, text_of, until, until_logged
 from support.mcp_jobs import jobs_server
@@ -365,8 +365,8 @@ async def polls_until(client: Any, task_id: str, status: str) -> int:
     return polls
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
-def test_a_lease_must_be_a_positive_number(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), "30", None])
+def test_a_lease_must_be_a_positive_number(seconds: Any) -> None:
     with pytest.raises(ValueError, match="lease_seconds must be a positive number"):
         TasksExtension(InMemoryBackend(), lease_seconds=seconds)
 
@@ -375,6 +375,13 @@ def test_a_tool_is_marked_once(tasks: TasksExtension) -> None:
     jobs_server(tasks)
     with pytest.raises(ValueError, match="a task tool named 'slow' already"):
         jobs_server(tasks)
+
+
+def test_a_ttl_that_no_task_may_have_is_refused_where_it_is_written(tasks: TasksExtension) -> None:
+    with pytest.raises(InvalidTtlError, match="86400001"):
+        tasks.task(ttl_ms=86_400_001)
+    with pytest.raises(InvalidTtlError, match="0"):
+        tasks.task(ttl_ms=0)
 
 
 def test_another_storage_is_refused() -> None:

@@ -19,7 +19,7 @@ from fastmcp.utilities.tasks import TaskConfig
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 
-from pmcp_storage.mcp.fastmcp import FastMCPTasks
+from pmcp_storage.mcp import FastMCPTasks
 from support.mcp_jobs import Confirm, log, storage
 
 REQUIRED = TaskConfig(mode="required")

@@ -97,7 +97,7 @@ def _announces_what_is_not_there() -> None:
 
     async def lost(tasks: TasksExtension, *arguments: Any) -> Any:
         found = await create(tasks, *arguments)
-        await tasks._store.delete(found.record.owner_id, found.record.task_id)
+        await tasks.store.delete(found.record.owner_id, found.record.task_id)
         return found
 
     patch.object(TasksExtension, "_create", lost).start()

@@ -6,13 +6,10 @@ storage cannot do is an InternalError: the caller's request was not at fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
-
 from a2a.server.cluster import ConcurrentTaskModificationError
 from a2a.utils.errors import InternalError
 
+from pmcp_storage.aio.translating import translating
 from pmcp_storage.errors import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -20,24 +17,6 @@ from pmcp_storage.errors import (
     OutcomeUnknownError,
     StorageError,
 )
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def raises_a2a_errors(
-    method: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
-    """The method, raising what each StorageError means to the SDK."""
-
-    @wraps(method)
-    async def operation(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await method(*args, **kwargs)
-        except StorageError as error:
-            raise _a2a_error(error) from error
-
-    return operation
 
 
 def _a2a_error(error: StorageError) -> Exception:
@@ -48,3 +27,7 @@ def _a2a_error(error: StorageError) -> Exception:
             return InternalError(f"The task may or may not have been written: {error}")
         case _:
             return InternalError(f"The task storage failed: {error}")
+
+
+raises_a2a_errors = translating(_a2a_error)
+"""The method, raising what each StorageError means to the SDK."""

@@ -140,8 +140,7 @@ class TasksClient:
 
     async def update(self, task_id: str, answers: dict[str, Any]) -> None:
         """Answer some of what the task asks, by key."""
-        params = _Params(taskId=task_id, inputResponses=answers)
-        await self._client.session.send_request(_Update(params=params), Result)
+        await _update(self._client.session, task_id, answers)
 
     async def cancel(self, task_id: str) -> None:
         """Ask for the task to be cancelled; it may end otherwise."""
@@ -150,6 +149,11 @@ class TasksClient:
 
 async def _get(session: ClientSession, task_id: str) -> TaskState:
     return await session.send_request(_Get(params=_Params(taskId=task_id)), TaskState)
+
+
+async def _update(session: ClientSession, task_id: str, answers: dict[str, Any]) -> None:
+    params = _Params(taskId=task_id, inputResponses=answers)
+    await session.send_request(_Update(params=params), Result)
 
 
 async def _result_of(session: ClientSession, task_id: str, answer: Answer | None) -> CallToolResult:
@@ -175,6 +179,5 @@ async def _answer_new(
     if not new or answer is None:
         return
     answers = await answer(new)
-    params = _Params(taskId=task.task_id, inputResponses=answers)
-    await session.send_request(_Update(params=params), Result)
+    await _update(session, task.task_id, answers)
     answered |= answers.keys()

@@ -36,6 +36,7 @@ from pmcp_storage.store.change import TaskChange
 from pmcp_storage.store.config import StoreConfig
 from pmcp_storage.store.task_errors import TaskBackendError, TaskError, TaskNotFoundError
 from pmcp_storage.store.task_store import AsyncTaskStore
+from pmcp_storage.store.validation import accept_ttl
 
 RequestContext = ServerRequestContext[Any, Any]
 Storage = AsyncTaskStore | GenericTaskStore | StorageBackend | AsyncStorageBackend
@@ -83,16 +84,17 @@ class TasksExtension(Extension):
         start: Start | None = None,
         ledger: bool = False,
     ) -> None:
-        if not (math.isfinite(lease_seconds) and lease_seconds > 0):
+        if not (isinstance(lease_seconds, int | float) and 0 < lease_seconds < math.inf):
             raise ValueError(f"lease_seconds must be a positive number, not {lease_seconds!r}")
-        self._store = _store_over(storage)
-        self._unlimited = _without_quota(self._store)
+        self.store = _store_over(storage)
+        """The task store in which the tasks are."""
+        self._unlimited = _without_quota(self.store)
         self._owner = owner
         self._entered = 0
         self.task_tools = TaskTools()
         """The tools that run as tasks, by name; an adapter may add some of another kind."""
         self._ledger = Ledger(self._unlimited) if ledger else None
-        self._runner = Runner(self._store, self.task_tools, lease_seconds, start, self._ledger)
+        self._runner = Runner(self.store, self.task_tools, lease_seconds, start, self._ledger)
 
     def task(
         self,
@@ -111,9 +113,10 @@ class TasksExtension(Extension):
 
         A tool that asks the client something ends there, and is called again from its beginning
         when the client has answered, whether it is resumable or not: what it does before it asks
-        is done again. Raises ValueError for a name that is taken.
+        is done again. Raises ValueError for a name that is taken, and InvalidTtlError for a ttl
+        that the store does not allow.
         """
-
+        accept_ttl(ttl_ms, self.store.config)
         return self.task_tools.mark(name, required, resumable, ttl_ms)
 
     async def run(self, owner_id: str, task_id: str) -> TaskRecord:
@@ -191,7 +194,7 @@ class TasksExtension(Extension):
         return wire.created(found.record)
 
     async def _create(self, tool: TaskTool, params: CallToolRequestParams) -> VersionedRecord:
-        store, task_id = self._store, self._store.mint_task_id()
+        store, task_id = self.store, self.store.mint_task_id()
         owner_id = self._owner()
         if owner_id is None:
             # Nobody else can have tasks of that owner, so there is nothing to count.
@@ -208,7 +211,7 @@ class TasksExtension(Extension):
     async def _get(self, ctx: RequestContext, params: wire.TaskParams) -> HandlerResult:
         owner_id = self._admitted(ctx, params)
         with _told_to_client():
-            found = await self._store.get(owner_id, params.task_id)
+            found = await self.store.get(owner_id, params.task_id)
             found, _ = await self._runner.rescue(found, Surroundings(ctx))
         return wire.detailed(found.record)
 
@@ -222,7 +225,7 @@ class TasksExtension(Extension):
             return _answered(record, params.input_responses, first_lease)
 
         with _told_to_client():
-            found = await self._store.change(owner_id, params.task_id, answered)
+            found = await self.store.change(owner_id, params.task_id, answered)
             if found.record.variables.get(LEASE) == first_lease:
                 await self._runner.go_on(found, Surroundings(ctx))
             else:
@@ -237,7 +240,7 @@ class TasksExtension(Extension):
             return None if ended else TaskChange(status=TaskStatus.CANCELLED)
 
         with _told_to_client():
-            found = await self._store.change(owner_id, params.task_id, cancelled)
+            found = await self.store.change(owner_id, params.task_id, cancelled)
             self._runner.stop(found.record)
             await self._runner.ended(found.record)
         return {}

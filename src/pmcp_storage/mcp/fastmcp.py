@@ -36,6 +36,7 @@ from pmcp_storage.mcp import wire
 from pmcp_storage.mcp.context import TaskContext
 from pmcp_storage.mcp.extension import Storage, TasksExtension, has_declared
 from pmcp_storage.mcp.tools import Surroundings, TaskTool
+from pmcp_storage.store.validation import accept_ttl
 
 
 class FastMCPTasks(ServerExtension):
@@ -59,6 +60,7 @@ class FastMCPTasks(ServerExtension):
         self.tasks = TasksExtension(storage, **options)
         """The extension that does the work, with its `run` and `recover`."""
         self._resumable = frozenset(resumable)
+        accept_ttl(ttl_ms, self.tasks.store.config)
         self._ttl_ms = ttl_ms
 
     def methods(self) -> Sequence[MethodBinding]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
-
+from pmcp_storage.aio.translating import translating
 from pmcp_storage.errors import (
     AlreadyExistsError,
     ConcurrentModificationError,
@@ -29,24 +26,6 @@ from pmcp_storage.store.task_errors import (
 
 _UNKNOWN = "the change may or may not have been made: get the task to see"
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def raises_task_errors(
-    method: Callable[P, Coroutine[Any, Any, T]],
-) -> Callable[P, Coroutine[Any, Any, T]]:
-    """The method, raising the TaskError that each StorageError means."""
-
-    @wraps(method)
-    async def operation(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await method(*args, **kwargs)
-        except StorageError as error:
-            raise task_error(error) from error
-
-    return operation
-
 
 def task_error(error: StorageError) -> TaskError:
     """The TaskError that a StorageError means to the caller of a store."""
@@ -67,3 +46,7 @@ def task_error(error: StorageError) -> TaskError:
             return TaskBackendError(f"task {error.task_id!r} cannot be read: {error.message}")
         case _:
             return TaskBackendError(str(error))
+
+
+raises_task_errors = translating(task_error)
+"""The method, raising the TaskError that each StorageError means."""

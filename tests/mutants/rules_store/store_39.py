@@ -31,21 +31,26 @@ class DecidesOnce(Seam):
         return super().change(owner_id, task_id, once, **known)
 
 
+class OneAttempt(Deciding):
+    """Decides once, and writes that."""
+
+    async def _until_written(
+        self, read: Callable[[], Awaitable[VersionedRecord]], known: VersionedRecord | None
+    ) -> VersionedRecord:
+        found = known or await read()
+        if (record := self._wanted(found)) is None:
+            return found
+        return VersionedRecord(record, await self.write(record, found.version))
+
+    async def write(self, record: TaskRecord, version: int) -> int:
+        return await self._backend.put_if_version(record, version)
+
+
 class GivesUpAtOnce(Seam):
     """breaks STORE-39: the first conflict goes to the caller, as in the other changes."""
 
     class rules(Changing):  # noqa: N801
-        class deciding(Deciding):  # noqa: N801
-            async def _until_written(
-                self,
-                read: Callable[[], Awaitable[VersionedRecord]],
-                known: VersionedRecord | None,
-            ) -> VersionedRecord:
-                found = known or await read()
-                if (record := self._wanted(found)) is None:
-                    return found
-                version = await self._backend.put_if_version(record, found.version)
-                return VersionedRecord(record, version)
+        deciding = OneAttempt
 
 
 class NeverGivesUp(Seam):
@@ -63,17 +68,9 @@ class OverwritesInTheEnd(Seam):
     """breaks STORE-39: a change that has been overtaken is written without its condition."""
 
     class rules(Changing):  # noqa: N801
-        class deciding(Deciding):  # noqa: N801
-            async def _until_written(
-                self,
-                read: Callable[[], Awaitable[VersionedRecord]],
-                known: VersionedRecord | None,
-            ) -> VersionedRecord:
-                found = known or await read()
-                if (record := self._wanted(found)) is None:
-                    return found
+        class deciding(OneAttempt):  # noqa: N801
+            async def write(self, record: TaskRecord, version: int) -> int:
                 try:
-                    version = await self._backend.put_if_version(record, found.version)
+                    return await super().write(record, version)
                 except ConcurrentModificationError:
-                    version = await self._backend.put(record)
-                return VersionedRecord(record, version)
+                    return await self._backend.put(record)
