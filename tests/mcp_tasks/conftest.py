@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from pmcp_storage.mcp import TasksExtension
     from support.redis_server import RedisServer
-
-if importlib.util.find_spec("mcp") is None:
-    collect_ignore_glob = ["test_*"]
+    from support.store_support import CountingBackend
 
 
 @pytest.fixture
@@ -38,3 +36,25 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         server: RedisServer = request.getfixturevalue("redis_server")
         return server.url
     return f"dynamodb:{request.getfixturevalue('table')}"
+
+
+@pytest.fixture
+def backend() -> CountingBackend:
+    from support.store_support import CountingBackend
+
+    return CountingBackend()
+
+
+@pytest.fixture
+def tasks(backend: CountingBackend) -> TasksExtension:
+    from pmcp_storage.mcp import TasksExtension
+
+    return TasksExtension(backend)
+
+
+@pytest.fixture
+def server(tasks: TasksExtension) -> Any:
+    """The jobs' server in this process, over a storage in memory that counts its requests."""
+    from support.mcp_jobs import jobs_server
+
+    return jobs_server(tasks, lifespan=tasks.lifespan)

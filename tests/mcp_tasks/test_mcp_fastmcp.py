@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-if importlib.util.find_spec("fastmcp") is None:
-    pytest.skip("fastmcp is not installed", allow_module_level=True)
+pytest.importorskip("fastmcp")
 
 import fastmcp
 

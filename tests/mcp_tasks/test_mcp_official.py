@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("mcp")
+
+
 from support import mcp_official
 from support.servers import Server
 

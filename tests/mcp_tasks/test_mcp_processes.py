@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx2
 import pytest
+
+pytest.importorskip("mcp")
+
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError

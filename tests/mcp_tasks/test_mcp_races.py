@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("mcp")
+
 from mcp.server.mcpserver import MCPServer
 
 from pmcp_storage import SqliteBackend, TaskStatus

@@ -7,6 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+
+pytest.importorskip("mcp")
+
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 

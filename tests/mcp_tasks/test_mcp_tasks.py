@@ -11,34 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("mcp")
+
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS
 
 from pmcp_storage import AsyncTaskStore, InMemoryBackend, InvalidTtlError, StoreConfig
 from pmcp_storage.mcp import TaskCancelledError, TasksClient, TasksExtension, TaskState
-from support.mcp_clients import begin, connected, say_yes, text_of, until, until_logged
+from support.mcp_clients import begin, connected, text_of, until, until_logged
 from support.mcp_jobs import jobs_server
 from support.store_support import CountingBackend
 
 pytestmark = pytest.mark.anyio
 
 MISSING_CAPABILITY = -32021
-
-
-@pytest.fixture
-def backend() -> CountingBackend:
-    return CountingBackend()
-
-
-@pytest.fixture
-def tasks(backend: CountingBackend) -> TasksExtension:
-    return TasksExtension(backend)
-
-
-@pytest.fixture
-def server(tasks: TasksExtension) -> Any:
-    return jobs_server(tasks, lifespan=tasks.lifespan)
 
 
 async def test_a_call_waits_for_its_task(server: Any) -> None:
@@ -200,64 +188,6 @@ async def test_an_expired_task_is_unknown(server: Any, log: Path) -> None:
             await until(client, task_id, "completed")
 
 
-async def test_questions_are_asked_once_each(server: Any, log: Path) -> None:
-    asked: list[str] = []
-
-    async def answer(questions: dict[str, Any]) -> dict[str, Any]:
-        asked.extend(question["params"]["message"] for question in questions.values())
-        return await say_yes(questions)
-
-    async with connected(server, answer) as client:
-        result = await client.call_tool("asks")
-    assert text_of(result).startswith("True True by")
-    assert asked == ["First?", "Second?"]
-    assert len(await until_logged(log, "asks begins", 3)) == 3  # entered again with each answer
-
-
-async def test_no_tool_runs_while_a_human_thinks(server: Any, tasks: Any, log: Path) -> None:
-    async with connected(server) as client:
-        task = await until(client, await begin(client, "asks"), "input_required")
-        running = [it.get_name() for it in asyncio.all_tasks() if task.task_id in it.get_name()]
-        assert running == []
-        assert [it["method"] for it in task.questions.values()] == ["elicitation/create"]
-
-
-async def test_all_questions_are_outstanding_at_once_and_some_may_be_answered(server: Any) -> None:
-    """The inputRequests field MUST contain all outstanding requests …"""
-    async with connected(server) as client:
-        tasks = TasksClient(client)
-        task_id = await begin(client, "asks_together")
-        task = await until(client, task_id, "input_required")
-        one, other = task.questions
-        await tasks.update(task_id, {one: (await say_yes(task.questions))[one], "made up": {}})
-        task = await tasks.get(task_id)
-        assert (task.status, list(task.questions)) == ("input_required", [other])
-        await tasks.update(task_id, {one: {"action": "decline"}, other: {"action": "decline"}})
-        assert text_of(await tasks.wait(task_id)) == "True False"  # the first answer counts
-
-
-async def test_a_tool_may_return_its_questions(server: Any) -> None:
-    """A server MUST NOT reuse a key for a subsequent request …"""
-    keys: list[str] = []
-
-    async def answer(questions: dict[str, Any]) -> dict[str, Any]:
-        keys.extend(questions)
-        return await say_yes(questions)
-
-    async with connected(server, answer) as client:
-        result = await client.call_tool("asks_by_result")
-    assert result.structured_content == {"answers": 1}
-    assert len(keys) == len(set(keys)) == 2
-
-
-async def test_an_answer_that_does_not_fit_the_question_is_the_tools_error(server: Any) -> None:
-    async def answer(questions: dict[str, Any]) -> dict[str, Any]:
-        return {key: {"action": "accept", "content": {"confirm": "perhaps"}} for key in questions}
-
-    async with connected(server, answer) as client:
-        assert (await client.call_tool("asks")).is_error
-
-
 async def test_large_arguments_fit(server: Any) -> None:
     nested: list[Any] = []
     for _ in range(30):
@@ -315,54 +245,6 @@ async def test_owners_do_not_see_each_others_tasks(backend: CountingBackend) -> 
         with pytest.raises(MCPError, match="Task not found"):
             await TasksClient(bob).cancel(task_id)
         assert (await until(ada, task_id, "completed")).status == "completed"
-
-
-async def test_what_a_task_costs(backend: CountingBackend) -> None:
-    async with connected(jobs_server(TasksExtension(backend))) as client:
-        task_id = await begin(client, "slow", seconds=0)
-        polls = await polls_until(client, task_id, "completed")
-    assert backend.requests == {"create": 1, "get": polls, "put_if_version": 1}
-
-
-async def test_what_questions_and_a_cancellation_cost(backend: CountingBackend) -> None:
-    async with connected(jobs_server(TasksExtension(backend))) as client:
-        task_id = await begin(client, "asks")
-        polls = await polls_until(client, task_id, "input_required")
-        assert backend.requests == {"create": 1, "get": polls, "put_if_version": 1}
-        backend.requests.clear()
-        asked = (await TasksClient(client).get(task_id)).questions
-        await TasksClient(client).update(task_id, await say_yes(asked))
-        polls = 1 + await polls_until(client, task_id, "input_required")
-        await TasksClient(client).cancel(task_id)
-    # The answer and the cancellation read and write; so does the second question but for the read.
-    assert backend.requests == {"get": polls + 2, "put_if_version": 3}
-
-
-async def test_what_a_ledger_and_a_quota_cost(backend: CountingBackend) -> None:
-    tasks = TasksExtension(backend, ledger=True, owner=lambda: "ada")
-    async with connected(jobs_server(tasks)) as client:
-        task_id = await begin(client, "slow", seconds=0)
-        polls = await polls_until(client, task_id, "completed")
-        while not backend.requests["delete"]:
-            await asyncio.sleep(0)
-    ended = {"get": polls, "put_if_version": 1, "delete": 1}
-    assert backend.requests == {"create": 2, "list_by_owner": 1, **ended}
-
-
-async def test_what_a_heartbeat_costs(backend: CountingBackend) -> None:
-    async with connected(jobs_server(TasksExtension(backend, lease_seconds=3))) as client:
-        await begin(client, "endless")
-        while backend.requests["put_if_version"] < 3:
-            await asyncio.sleep(0.01)
-    assert backend.requests == {"create": 1, "put_if_version": 3}
-
-
-async def polls_until(client: Any, task_id: str, status: str) -> int:
-    """Poll until a task has that status; how often that was."""
-    polls = 1
-    while (await TasksClient(client).get(task_id)).status != status:
-        polls += 1
-    return polls
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), "30", None])
