@@ -1,7 +1,8 @@
 """Backends that are correct in ways of their own: no rule may accuse them.
 
-What storages do that the shipped backends do not: they hide what has expired, let writers wait for
-a lock and give up, lend one connection to whoever comes first, or take their time to accept.
+What storages do that the shipped backends do not: they hide what has expired, expire at whole
+seconds, or lend one connection to whoever comes first. Those of servers are in
+`test_honest_servers`.
 """
 
 from __future__ import annotations

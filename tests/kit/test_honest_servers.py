@@ -1,7 +1,7 @@
 """Backends of servers that are correct in ways of their own: no rule may accuse them.
 
-Writers give up on locks, a server accepts at its leisure, a cleanup leaves a row to another one, and
-clients repeat what had no answer.
+Writers give up on locks, a server accepts at its leisure, a cleanup leaves a row to another one,
+and clients repeat what had no answer.
 """
 
 from __future__ import annotations
