@@ -49,6 +49,14 @@ async def test_what_a_ledger_and_a_quota_cost(backend: CountingBackend) -> None:
     assert backend.requests == {"create": 2, "list_by_owner": 1, **ended}
 
 
+async def test_of_much_progress_the_last_is_written(backend: CountingBackend) -> None:
+    async with connected(jobs_server(TasksExtension(backend))) as client:
+        task_id = await begin(client, "chatty", times=500)
+        await polls_until(client, task_id, "completed")
+        assert (await TasksClient(client).get(task_id)).status_message == "500/500"
+    assert backend.requests["put_if_version"] <= 3  # the first, the outcome, and one in between
+
+
 async def test_what_a_heartbeat_costs(backend: CountingBackend) -> None:
     async with connected(jobs_server(TasksExtension(backend, lease_seconds=3))) as client:
         await begin(client, "endless")

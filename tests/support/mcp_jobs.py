@@ -78,6 +78,13 @@ def _add_plain_jobs(server: MCPServer[Any], tasks: TasksExtension) -> None:
 
     @server.tool()
     @tasks.task()
+    async def chatty(times: int, ctx: Context) -> str:
+        for number in range(1, times + 1):
+            await ctx.report_progress(number, times)
+        return "done"
+
+    @server.tool()
+    @tasks.task()
     async def big(size: int) -> str:
         return "x" * size
 
