@@ -78,13 +78,6 @@ def _add_plain_jobs(server: MCPServer[Any], tasks: TasksExtension) -> None:
 
     @server.tool()
     @tasks.task()
-    async def chatty(times: int, ctx: Context) -> str:
-        for number in range(1, times + 1):
-            await ctx.report_progress(number, times)
-        return "done"
-
-    @server.tool()
-    @tasks.task()
     async def big(size: int) -> str:
         return "x" * size
 
@@ -144,6 +137,14 @@ def _add_asking_jobs(server: MCPServer[Any], tasks: TasksExtension) -> None:
 
 
 def _add_long_jobs(server: MCPServer[Any], tasks: TasksExtension) -> None:
+    @server.tool()
+    @tasks.task()
+    async def chatty(times: int, ctx: Context) -> str:
+        for number in range(1, times + 1):
+            await ctx.report_progress(number, times)
+            await asyncio.sleep(0)
+        return "done"
+
     @server.tool()
     @tasks.task(ttl_ms=1500)
     async def short_lived() -> str:
