@@ -24,7 +24,12 @@ from pmcp_conformance.processes.messages import MethodCall
 from pmcp_storage import StorageError, TaskRecord
 
 _FORKS = 4
-"""Where both use one connection at the same time, answers are mixed up in most of them."""
+"""Forks that work for a while."""
+
+_MEETINGS = 12
+"""Forks that only begin to work at the same time as the other process. Where both use one
+connection to PostgreSQL, answers are mixed up in half of these beginnings; in the others one of
+the two finds the connection broken and opens another."""
 
 _SECONDS = 1.0
 """For all yield points of a write and a read, where an operation takes milliseconds."""
@@ -61,8 +66,14 @@ def one_handle_on_both_sides_of_a_fork(trial: Trial) -> None:
         fork = fork_child(trial, child)
         reads_what_was_there(trial, fork, record)
         write_in_turn(trial, child, fork)
-        increment_together(trial, child, fork)
+        times = 60 if is_fast(trial) else 30
+        increment_together(trial, child, fork, ("both", "both"), times)
+        increment_together(trial, child, fork, ("ours", "theirs"), times)
         end_of_the_fork(trial, child, fork)
+    for _ in range(_MEETINGS):
+        fork = fork_child(trial, child)
+        increment_together(trial, child, fork, ("ours", "theirs"), 2)
+        fork.close()
     for kind in (YieldPointKind.OUTWARD_CALL, YieldPointKind.LINE):
         at_each_yield_point(trial, partial(met_at, trial, child), within=_SECONDS, kinds=[kind])
 
@@ -122,28 +133,26 @@ def met_at(trial: Trial, child: Child, at: YieldPoint) -> bool:
     return bool(paused_at)
 
 
-def increment_together(trial: Trial, child: Child, fork: Child) -> None:
-    """Both increment one counter at the same time, and then each one of its own."""
-    times = 60 if is_fast(trial) else 30
-    for keys in (("both", "both"), ("ours", "theirs")):
-        owner = trial.owner()
-        counters = {key: {"counter": 0} for key in keys}
-        records = {
-            key: trial.store_record(owner, key, variables=variables)
-            for key, variables in counters.items()
-        }
-        start = common_start()
-        for process, key in zip((child, fork), keys, strict=True):
-            process.send(MethodCall("increment", (records[key], times)), not_before=start)
-        ours, theirs = [Attempt.of(process.answer) for process in (child, fork)]
-        told = "the process that has forked to work on"
-        # Of one record, an honest call may wait for the lock in vain.
-        fair = len({*keys}) < len(keys) and refused(ours)
-        expect(ours.error is None or fair, told, f"it {ours}")
-        if not refused(theirs) and not refused(ours):
-            observed = f"the forked process {theirs}"
-            expect(theirs.error is None, "increments that succeed, or are refused", observed)
-            check_counters(trial, owner, keys, [ours.result, theirs.result])
+def increment_together(
+    trial: Trial, child: Child, fork: Child, keys: tuple[str, str], times: int
+) -> None:
+    """Both increment at the same time, one counter or each its own, that often."""
+    owner = trial.owner()
+    records = {
+        key: trial.store_record(owner, key, variables={"counter": 0}) for key in dict.fromkeys(keys)
+    }
+    start = common_start()
+    for process, key in zip((child, fork), keys, strict=True):
+        process.send(MethodCall("increment", (records[key], times)), not_before=start)
+    ours, theirs = [Attempt.of(process.answer) for process in (child, fork)]
+    told = "the process that has forked to work on"
+    # Of one record, an honest call may wait for the lock in vain.
+    fair = len({*keys}) < len(keys) and refused(ours)
+    expect(ours.error is None or fair, told, f"it {ours}")
+    if not refused(theirs) and not refused(ours):
+        observed = f"the forked process {theirs}"
+        expect(theirs.error is None, "increments that succeed, or are refused", observed)
+        check_counters(trial, owner, keys, [ours.result, theirs.result])
 
 
 def check_counters(
