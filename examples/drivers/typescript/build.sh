@@ -7,7 +7,7 @@ repository=$(cd "$examples/../../.." && pwd)
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 
-# Built beside the launchers rather than in the source tree: one node_modules then serves both folders.
+# Beside the launchers, not in the source tree, one node_modules serves both folders.
 build=$out/typescript
 mkdir -p "$build/examples/drivers" "$build/tests/drivers"
 for folder in examples/drivers/typescript tests/drivers/typescript; do

@@ -2,7 +2,7 @@
  * Breaks ERR-3: a listing leaves out the rows that cannot be read.
  *
  * People write the empty catch so that one bad row does not take the whole page from its user. But
- * then nobody learns of the row: the task has vanished from the list, while `get` still fails at it.
+ * then nobody learns of the row: the task has vanished from the list, while `get` still fails.
  */
 
 import type { Backend } from "../../../examples/drivers/typescript/src/backend.js";

@@ -10,7 +10,7 @@ export interface Backend {
   putIfVersion(record: TaskRecord, expected: bigint): Promise<bigint>;
   delete(ownerId: string, taskId: string): Promise<boolean>;
   list(ownerId: string, limit: number, after?: string): Promise<VersionedRecord[]>;
-  /** How many records of the owner there are; only those that live at the instant, if one is given. */
+  /** How many records the owner has; with an instant, only those that live then. */
   count(ownerId: string, atMost: number, liveAt?: bigint): Promise<number>;
   cleanupExpired(): Promise<number>;
   close(): Promise<void>;

@@ -1,8 +1,8 @@
 /**
  * Instants as microseconds since 1970.
  *
- * A Date has milliseconds only, and the microseconds of the year 9999 are beyond what a number holds
- * exactly, hence BigInt.
+ * A Date has milliseconds only, and the microseconds of the year 9999 are beyond what a number
+ * holds exactly, hence BigInt.
  */
 
 const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;

@@ -132,7 +132,7 @@ export class SqliteBackend implements Backend {
     return this.#ask((db) => db.prepare(sql).run(values).changes);
   }
 
-  /** IMMEDIATE takes the lock before it reads: a reader that turns into a writer may come too late. */
+  /** IMMEDIATE locks before it reads: a reader that turns into a writer may come too late. */
   #transaction<T>(work: () => T): T {
     return this.#ask((db) => db.transaction(work).immediate());
   }
