@@ -1,0 +1,147 @@
+package filestore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"pmcp-drivers/driver"
+)
+
+// File is what a file holds: a row, and the key that its name is made from.
+type File struct {
+	Key driver.Key `json:"key"`
+	driver.Row
+}
+
+// ownerFolder has a hash for a name, because an id may be longer than a name and have any
+// characters in it.
+func (s *Store) ownerFolder(ownerID string) string {
+	return filepath.Join(s.folder, "owner-"+hash(ownerID))
+}
+
+func (s *Store) ownerFolders() ([]string, error) {
+	return filepath.Glob(filepath.Join(s.folder, "owner-*"))
+}
+
+func (s *Store) path(key driver.Key) string {
+	return filepath.Join(s.ownerFolder(key.OwnerID), hash(key.TaskID))
+}
+
+func hash(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// replace writes the file aside and moves it into place, so that it is there wholly or not at all
+// whenever the process ends. The lock is held, so one name aside is enough, and what a process
+// left there when it was killed is overwritten.
+func (s *Store) replace(file File) error {
+	aside, folder := filepath.Join(s.folder, "aside"), s.ownerFolder(file.Key.OwnerID)
+	err := errors.Join(s.makeFolder(folder), writeFile(aside, file))
+	if err == nil {
+		err = os.Rename(aside, s.path(file.Key))
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return driver.StorageFull(err)
+	} else if err != nil {
+		return err
+	}
+	return settle(folder)
+}
+
+func (s *Store) makeFolder(folder string) error {
+	err := os.Mkdir(folder, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return syncFolder(s.folder)
+}
+
+// settle makes what was done in the folder outlast the machine. If that fails it may be undone.
+func settle(folder string) error {
+	if err := syncFolder(folder); err != nil {
+		return driver.OutcomeUnknown(err)
+	}
+	return nil
+}
+
+func syncFolder(folder string) error {
+	opened, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	return opened.Sync()
+}
+
+func writeFile(path string, file File) error {
+	text, err := json.Marshal(file)
+	if err != nil {
+		return err
+	}
+	opened, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = opened.Write(text)
+	return errors.Join(err, opened.Sync(), opened.Close())
+}
+
+func readFile(path string) (File, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return File{}, err
+	}
+	var file File
+	if json.Unmarshal(text, &file) != nil {
+		return File{}, driver.Corrupt(driver.Key{}, path+" is damaged")
+	}
+	return file, nil
+}
+
+// readFolder reads all files of an owner, who may have none.
+func readFolder(folder string) ([]File, error) {
+	names, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	files := make([]File, len(names))
+	for i, name := range names {
+		if files[i], err = readFile(filepath.Join(folder, name.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+func (s *Store) removeExpired(folder string, now time.Time) (int, error) {
+	files, err := readFolder(folder)
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, file := range files {
+		if !file.HasExpired(now) {
+			continue
+		}
+		if err := os.Remove(s.path(file.Key)); err != nil {
+			return 0, err
+		}
+		removed++
+	}
+	if removed == 0 {
+		return 0, nil
+	}
+	return removed, syncFolder(folder)
+}
