@@ -1,0 +1,9 @@
+#!/bin/sh
+# Builds the drivers, and the broken variants that the kit is tested with, into the folder $1.
+set -eu
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+export GOFLAGS=-buildvcs=false
+(cd "$here" && go build -o "$out/" ./go-map ./go-files)
+(cd "$here/../../../tests/drivers/go" && go build -o "$out/" ./...)
