@@ -20,14 +20,24 @@ type File struct {
 	driver.Row
 }
 
+// aside is where an owner's next file is written before it is moved into place.
+const aside = "aside"
+
 // ownerFolder has a hash for a name, because an id may be longer than a name and have any
 // characters in it.
 func (s *Store) ownerFolder(ownerID string) string {
-	return filepath.Join(s.folder, "owner-"+hash(ownerID))
+	return filepath.Join(s.folder, hash(ownerID))
 }
 
 func (s *Store) ownerFolders() ([]string, error) {
-	return filepath.Glob(filepath.Join(s.folder, "owner-*"))
+	entries, err := os.ReadDir(s.folder)
+	var folders []string
+	for _, entry := range entries {
+		if entry.IsDir() {
+			folders = append(folders, filepath.Join(s.folder, entry.Name()))
+		}
+	}
+	return folders, err
 }
 
 func (s *Store) path(key driver.Key) string {
@@ -39,21 +49,30 @@ func hash(id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// replace writes the file aside and moves it into place, so that it is there wholly or not at all
-// whenever the process ends. The lock is held, so one name aside is enough, and what a process
-// left there when it was killed is overwritten.
+// replace stores the file in place of the one that is there, if any.
 func (s *Store) replace(file File) error {
-	aside, folder := filepath.Join(s.folder, "aside"), s.ownerFolder(file.Key.OwnerID)
-	err := errors.Join(s.makeFolder(folder), writeFile(aside, file))
-	if err == nil {
-		err = os.Rename(aside, s.path(file.Key))
-	}
+	err := s.moveIntoPlace(file)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return driver.StorageFull(err)
 	} else if err != nil {
 		return err
 	}
-	return settle(folder)
+	return settle(s.ownerFolder(file.Key.OwnerID))
+}
+
+// moveIntoPlace writes the file aside first, so that it is in its place wholly or not at all
+// whenever the process ends. What a process left aside when it was killed is overwritten: the lock
+// is held, so nobody else writes there.
+func (s *Store) moveIntoPlace(file File) error {
+	folder := s.ownerFolder(file.Key.OwnerID)
+	if err := s.makeFolder(folder); err != nil {
+		return err
+	}
+	scratch := filepath.Join(folder, aside)
+	if err := writeFile(scratch, file); err != nil {
+		return err
+	}
+	return os.Rename(scratch, s.path(file.Key))
 }
 
 func (s *Store) makeFolder(folder string) error {
@@ -110,19 +129,22 @@ func readFile(path string) (File, error) {
 
 // readFolder reads all files of an owner, who may have none.
 func readFolder(folder string) ([]File, error) {
-	names, err := os.ReadDir(folder)
+	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
-	} else if err != nil {
-		return nil, err
 	}
-	files := make([]File, len(names))
-	for i, name := range names {
-		if files[i], err = readFile(filepath.Join(folder, name.Name())); err != nil {
+	var files []File
+	for _, entry := range entries {
+		if entry.Name() == aside {
+			continue
+		}
+		file, err := readFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
 			return nil, err
 		}
+		files = append(files, file)
 	}
-	return files, nil
+	return files, err
 }
 
 func (s *Store) removeExpired(folder string, now time.Time) (int, error) {
