@@ -4,6 +4,5 @@ set -eu
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
-export GOFLAGS=-buildvcs=false
-(cd "$here" && go build -o "$out/" ./go-map ./go-files)
-(cd "$here/../../../tests/drivers/go" && go build -o "$out/" ./...)
+(cd "$here" && go build -buildvcs=false -o "$out/" ./go-map ./go-files)
+(cd "$here/../../../tests/drivers/go" && go build -buildvcs=false -o "$out/" ./...)

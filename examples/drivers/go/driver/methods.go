@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func operate(handle Handle, method string, p params) (any, error) {
 		deleted, err := handle.Delete(p.key())
 		return object{"deleted": deleted}, err
 	case "list_by_owner":
-		found, err := handle.ListByOwner(p.OwnerID, int(p.Limit), p.After)
+		found, err := handle.ListByOwner(p.OwnerID, int(min(p.Limit, math.MaxInt32)), p.After)
 		return object{"records": append([]Versioned{}, found...)}, err
 	case "cleanup_expired":
 		removed, err := handle.CleanupExpired()

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,7 +14,7 @@ import (
 func lockFolder(folder string) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the folder of the tasks: %w", err)
 	}
 	for {
 		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX)
