@@ -31,8 +31,8 @@ func Conflict(expected, actual int64) error {
 	return &Error{Kind: kind, ActualVersion: Decimal(actual), message: message}
 }
 
-// Corrupt says that a stored row is no record, or that of another key. It has a reason and no cause,
-// because what a JSON decoder says may quote what is stored.
+// Corrupt says that a stored row is no record, or that of another key. It takes a reason and no
+// error, because what a JSON decoder says may quote what is stored.
 func Corrupt(key Key, reason string) error {
 	return about(key, "CorruptRecordError", reason)
 }

@@ -26,8 +26,8 @@ func main() {
 
 type skippingStore struct{ *filestore.Store }
 
-func (s skippingStore) ListByOwner(ownerID string, limit int, after string) ([]driver.Versioned, error) {
-	files, err := s.Files(ownerID, after)
+func (s skippingStore) ListByOwner(owner string, limit int, after string) ([]driver.Versioned, error) {
+	files, err := s.Files(owner, after)
 	if err != nil {
 		return nil, err
 	}
