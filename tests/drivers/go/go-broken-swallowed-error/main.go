@@ -18,15 +18,15 @@ func main() {
 		Name: "go-broken-swallowed-error",
 		Open: func() (driver.Handle, error) {
 			store, err := filestore.Open(folder)
-			return skippingStore{store}, err
+			return skipping{store}, err
 		},
 		Plant: filestore.At(folder).Plant,
 	})
 }
 
-type skippingStore struct{ *filestore.Store }
+type skipping struct{ *filestore.Store }
 
-func (s skippingStore) ListByOwner(owner string, limit int, after string) ([]driver.Versioned, error) {
+func (s skipping) ListByOwner(owner string, limit int, after string) ([]driver.Versioned, error) {
 	files, err := s.Files(owner, after)
 	if err != nil {
 		return nil, err
