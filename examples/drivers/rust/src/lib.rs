@@ -4,3 +4,4 @@ pub mod backend;
 pub mod map;
 pub mod protocol;
 pub mod record;
+pub mod sqlite;
