@@ -66,6 +66,19 @@ class BackendTarget(ABC):
     answer_within: float = 30.0
     """Seconds by which a call to dead storage has failed."""
 
+    in_process: bool = True
+    """The backend's code runs in the kit's processes; that of a driver does not."""
+
+    integers: str = "any"
+    """The integers that come back exact, as values of a record and as versions: `any`, `64 bits`,
+    or those up to `2^53`, where all numbers are doubles, so that 1.0 becomes 1."""
+
+    keeps_unknown_fields: bool = True
+    """Fields of a record that the backend does not know come back."""
+
+    max_nesting: int = 64
+    """How many levels deep the values of a record may be nested."""
+
     store_class: type[GenericTaskStore] = GenericTaskStore
     """The task store that the STORE rules put over the backend: your subclass, if you have one."""
 
@@ -132,6 +145,15 @@ class BackendTarget(ABC):
         that nothing was done belong here.
         """
         raise NotImplementedError
+
+    def processes(self) -> Sequence[int]:
+        """The ids of further processes in which this process's handles work, where there are any:
+        what they hold open is looked at as well."""
+        return ()
+
+    def kill_processes_of(self, pid: int) -> None:  # noqa: B027 - optional
+        """Kill the further processes of that process of the kit, and return when they have ended:
+        it is being killed itself, as if all were one."""
 
     def handle(self, method: str = "open", *args: Any) -> StorageBackend:
         """A handle from `open`, or from a back door that opens one; an async one made synchronous.

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from pmcp_conformance.cli import explain, merge, reproduce, rules
+from pmcp_conformance.cli import run as run_driver
 from pmcp_conformance.report.formats import ReportFileError
 from pmcp_storage import __version__
 
@@ -31,6 +33,7 @@ class Command(Protocol):
 
 
 _COMMANDS: dict[str, Command] = {
+    "run": run_driver,
     "rules": rules,
     "explain": explain,
     "merge": merge,
@@ -41,7 +44,7 @@ _COMMANDS: dict[str, Command] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     _show_any_character()
-    options = _parser().parse_args(arguments)
+    options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         _COMMANDS[options.command].run(options)
         sys.stdout.flush()
@@ -52,6 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads, such as `head`, has seen enough.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it serves until the process ends
     return 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    """What a command line says; behind `--` is a driver's, before it there may be pytest's."""
+    own = list(itertools.takewhile(lambda argument: argument != "--", arguments))
+    parser = _parser()
+    options, others = parser.parse_known_args(own)
+    takes_a_command = vars(options).get("takes_a_command", False)
+    if (others or len(own) < len(arguments)) and not takes_a_command:
+        parser.error(f"unrecognized arguments: {' '.join([*others, *arguments[len(own) :]])}")
+    options.others, options.driver = others, arguments[len(own) + 1 :]
+    return options
 
 
 def _show_any_character() -> None:

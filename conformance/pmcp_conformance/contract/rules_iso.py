@@ -16,7 +16,7 @@ _RESULTS: tuple[object, ...] = ({"content": ["done"]}, ["done", ["so"]])
 """Results of both mutable kinds."""
 
 
-@rule("ISO-1")
+@rule("ISO-1", facts=("in_process",))
 def changes_after_writing(trial: Trial) -> None:
     """Changing a record's variables after writing it does not change what is stored.
 
@@ -41,7 +41,7 @@ def changes_after_writing(trial: Trial) -> None:
             expect_listed(trial, owner, before)
 
 
-@rule("ISO-2")
+@rule("ISO-2", facts=("in_process",))
 def changes_of_what_get_returned(trial: Trial) -> None:
     """Changing what get returned changes neither the stored record nor a second get.
 
@@ -63,7 +63,7 @@ def changes_of_what_get_returned(trial: Trial) -> None:
         expect_listed(trial, owner, before)
 
 
-@rule("ISO-3")
+@rule("ISO-3", facts=("in_process",))
 def changes_of_what_a_listing_returned(trial: Trial) -> None:
     """Changing what a listing returned changes nothing stored.
 
@@ -87,7 +87,7 @@ def changes_of_what_a_listing_returned(trial: Trial) -> None:
         expect_listed(trial, owner, before)
 
 
-@rule("ISO-4")
+@rule("ISO-4", facts=("in_process",))
 def operations_leave_their_record_alone(trial: Trial) -> None:
     """No operation changes the record that it was given, nor one that was given or returned
     before.

@@ -11,8 +11,11 @@ from pmcp_storage import GenericTaskStore, StorageBackend
 Judged = StorageBackend | GenericTaskStore
 """What an author has written."""
 
-_NOT_ITS_OWN = {"abc", "builtins", "pmcp_storage.backend", "pmcp_storage.aio.async_backend"}
-"""The modules of base classes that every backend has."""
+_NOT_ITS_OWN = {
+    *("abc", "builtins", "pmcp_storage.backend", "pmcp_storage.aio.async_backend"),
+    "pmcp_conformance.driver.backend",
+}
+"""The modules of base classes that every backend has, and of what stands for one elsewhere."""
 
 
 def backend_files(judged: Judged) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pmcp_conformance.driver.process import DriverError
+from pmcp_conformance.driver.target import DriverTarget
 from pmcp_conformance.plugin.target_checks import problems
 from pmcp_conformance.target import BackendTarget
 from pmcp_conformance.targets import shipped_targets
@@ -19,9 +22,11 @@ def find_targets(config: pytest.Config) -> list[BackendTarget]:
 
     Raises pytest.UsageError for one that cannot be loaded or contradicts itself.
     """
-    names = config.getoption("pmcp_backends")
-    if names:
-        targets = [_load(name, config.invocation_params.dir) for name in names]
+    names, drivers = config.getoption("pmcp_backends"), config.getoption("pmcp_drivers")
+    if names or drivers:
+        folder = config.invocation_params.dir
+        targets = [_load(name, folder) for name in names]
+        targets += [driver_target(driver, folder) for driver in drivers]
     else:
         targets = _registered(config)
     for target in targets:
@@ -32,6 +37,20 @@ def find_targets(config: pytest.Config) -> list[BackendTarget]:
     return targets
 
 
+def describe_drivers(targets: Iterable[BackendTarget]) -> None:
+    """Let each driver among the targets say what it offers, which one process of a run does.
+
+    Raises pytest.UsageError for one that does not, or that contradicts itself.
+    """
+    for target in targets:
+        if isinstance(target, DriverTarget):
+            try:
+                target.describe()
+            except DriverError as error:
+                raise pytest.UsageError(f"the driver of {target.name}: {error}") from error
+            _checked(target, f"the driver of {target.name}")
+
+
 def file_of(target: BackendTarget, config: pytest.Config) -> str:
     """The file from which another process can load the target; empty for a shipped one.
 
@@ -39,6 +58,8 @@ def file_of(target: BackendTarget, config: pytest.Config) -> str:
     """
     if type(target) in shipped_targets().values():
         return ""
+    if isinstance(target, DriverTarget):
+        return target.origin
     hooks = [
         getattr(plugin, "__file__", "")
         for plugin in config.pluginmanager.get_plugins()
@@ -83,6 +104,22 @@ def _load(name: str, directory: Path) -> BackendTarget:
     found = shipped_targets().get(name) or _attribute(name, directory)
     target = _checked(found, f"--pmcp-backend {name}")
     target.named = True
+    return target
+
+
+def driver_target(driver: str, directory: Path) -> DriverTarget:
+    """The target of a driver, `NAME=COMMAND`, which is started in that directory."""
+    name, _, text = driver.partition("=")
+    source = f"--pmcp-driver {driver}"
+    try:
+        command = shlex.split(text)
+    except ValueError as error:
+        raise pytest.UsageError(f"{source}: {error}") from error
+    if not name or not command:
+        raise pytest.UsageError(f"{source}: it must have the form NAME=COMMAND")
+    target = DriverTarget(name, command, str(directory))
+    target.named = True
+    _checked(target, source)
     return target
 
 

@@ -33,6 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"package.module:MyTarget, or one of {', '.join(shipped_targets())}; may be repeated",
     )
     group.addoption(
+        "--pmcp-driver",
+        action="append",
+        default=[],
+        dest="pmcp_drivers",
+        metavar="NAME=COMMAND",
+        help="validate the backend of any language behind this program, which answers the driver "
+        "protocol on its standard output; may be repeated",
+    )
+    group.addoption(
         "--pmcp-contract",
         action="store_true",
         default=False,

@@ -19,7 +19,7 @@ from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.turns import Turns
 from pmcp_conformance.plugin import workers
 from pmcp_conformance.plugin.aggregation import note_problem, note_stop, take_in
-from pmcp_conformance.plugin.discovery import find_targets, no_target
+from pmcp_conformance.plugin.discovery import describe_drivers, find_targets, no_target
 from pmcp_conformance.plugin.exit_codes import exit_code, is_interrupt
 from pmcp_conformance.plugin.interrupts import InterruptGuard
 from pmcp_conformance.plugin.preparation import PreparedTargets
@@ -71,6 +71,8 @@ class ContractSession:
         if self._selection.runs_contract and not names:
             raise no_target(config)
         self._report = RunReport.of(names, _known(config), self._selection.contract)
+        if not workers.is_worker(config):
+            describe_drivers(names.values())
         if workers.is_worker(config):
             # A worker that is terminated ends at once: its controller cleans up.
             self._interrupts.install(but=[signal.SIGTERM, signal.SIGHUP])

@@ -9,9 +9,16 @@ from pmcp_conformance.target import BackendTarget
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-_FLAGS = ("shared", "interprocess", "durable", "native_expiry")
+_FLAGS = ("shared", "interprocess", "durable", "native_expiry", "keeps_unknown_fields")
 
-_LEAST = {"max_record_bytes": (int, 1024), "clock_skew": (float, 0), "answer_within": (float, 1)}
+_INTEGERS = ("any", "64 bits", "2^53")
+
+_LEAST = {
+    "max_record_bytes": (int, 1024),
+    "clock_skew": (float, 0),
+    "answer_within": (float, 1),
+    "max_nesting": (int, 16),
+}
 """The facts that are numbers: their type, and the least that makes sense."""
 
 
@@ -33,6 +40,8 @@ def _wrong_facts(target: BackendTarget) -> Iterator[str]:
         value = getattr(target, fact)
         if not _is_number(value, kind) or not value >= least:
             yield f"{fact} must be a number of at least {least}, not {value!r}"
+    if target.integers not in _INTEGERS:
+        yield f"integers must be one of {', '.join(_INTEGERS)}, not {target.integers!r}"
     limit = target.storage_limit_bytes
     if limit is not None and (not isinstance(limit, int) or limit < target.max_record_bytes):
         yield f"storage_limit_bytes must be None or at least max_record_bytes, not {limit!r}"

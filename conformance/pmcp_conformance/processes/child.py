@@ -34,14 +34,19 @@ class Child:
 
     Every wait for an answer is under the watchdog: a child that hangs ends the rule as a failure,
     which shows where the child is, by `place_of` its process id. One that dies by itself leaves the
-    rule inconclusive.
+    rule inconclusive. What a killed child had started besides is killed by `kill_processes_of` it.
     """
 
     def __init__(
-        self, connection: Connection, watchdog: Watchdog, place_of: Callable[[int], str]
+        self,
+        connection: Connection,
+        watchdog: Watchdog,
+        place_of: Callable[[int], str],
+        kill_processes_of: Callable[[int], None],
     ) -> None:
         self.pid = 0
         self._place_of = place_of
+        self._kill_processes_of = kill_processes_of
         self._connection = connection
         self._watchdog = watchdog
         self._requested = "the start"
@@ -88,6 +93,7 @@ class Child:
         )
         if died_at:
             self.last_messages()
+            self._kill_processes_of(self.pid)
             self.close()
         else:
             self.answer()
@@ -105,7 +111,8 @@ class Child:
         with theirs:
             send_handle(self._connection, theirs.fileno(), self.pid)
             self.answer()
-        return Child(Connection(ours.detach()), self._watchdog, self._place_of)
+        connection = Connection(ours.detach())
+        return Child(connection, self._watchdog, self._place_of, self._kill_processes_of)
 
     def start_plan(self, plan: Sequence[MethodCall]) -> None:
         """Let the child make these calls, and report each of them in `messages`, until killed."""
@@ -128,6 +135,7 @@ class Child:
             self._ended = True
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            self._kill_processes_of(self.pid)
 
     def close(self) -> None:
         """End the child."""

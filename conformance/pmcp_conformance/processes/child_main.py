@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -17,6 +17,7 @@ from typing import Any
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.interleaving.simultaneous import spin_until
 from pmcp_conformance.interleaving.yield_points import Pause, pause_at
+from pmcp_conformance.processes.elsewhere import pause_processes_at
 from pmcp_conformance.processes.increments import increment
 from pmcp_conformance.processes.messages import (
     CallRequest,
@@ -100,6 +101,13 @@ class ChildLoop:
             attempt = Attempt(error=_portable(attempt.error))
         self._connection.send(attempt)
 
+    def _pausing(self) -> Callable[..., object]:
+        """What makes a call that pauses; where the backend's code runs elsewhere, that does."""
+        if self._target.in_process:
+            return pause_at
+        self._opened()
+        return partial(pause_processes_at, self._target.processes())
+
     def _pause(self, request: PauseRequest) -> None:
         paused = False
 
@@ -108,11 +116,12 @@ class ChildLoop:
             paused = True
             self._connection.send(Paused(pause.where))
             if request.killed:
+                self._target.kill_processes_of(os.getpid())
                 os.kill(os.getpid(), signal.SIGKILL)
             self._connection.recv()
 
         call = partial(self._call_all, request.calls)
-        attempt = Attempt.of(partial(pause_at, request.at, self._files, on_pause, call))
+        attempt = Attempt.of(partial(self._pausing(), request.at, self._files, on_pause, call))
         if not paused:
             self._connection.send(Paused(""))
         self._reply(attempt)

@@ -83,6 +83,7 @@ class ForkServer:
         self, target: BackendTarget, handle: StorageBackend, ledger: Ledger | None = None
     ) -> None:
         self._origin = _pickled(target, handle)
+        self._kill_processes_of = target.kill_processes_of
         self._held = () if ledger is None else (ledger.descriptor,)
         self._starting = threading.Lock()
         self._interpreter: Interpreter | None = None
@@ -101,7 +102,7 @@ class ForkServer:
             except Inconclusive:
                 self._interpreter = None  # the next rule tries another
                 raise
-        return Child(connection, watchdog, interpreter.place_of)
+        return Child(connection, watchdog, interpreter.place_of, self._kill_processes_of)
 
     def close(self) -> None:
         """End the interpreter, and with it all children that still run."""

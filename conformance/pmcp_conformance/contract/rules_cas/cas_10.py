@@ -7,7 +7,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_listed, expect_raises, expect_stored
 
 
-@rule("CAS-10")
+@rule("CAS-10", facts=("in_process",))
 def expected_versions_below_1(trial: Trial) -> None:
     """An expected version below 1 raises ValueError and changes nothing.
 

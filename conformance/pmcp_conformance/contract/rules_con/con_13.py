@@ -38,7 +38,7 @@ _TURNS = 6
 """Writes of either process, one after the other."""
 
 
-@rule("CON-13", facts=("interprocess",), since="1.1")
+@rule("CON-13", facts=("interprocess", "in_process"), since="1.1")
 def one_handle_on_both_sides_of_a_fork(trial: Trial) -> None:
     """A handle that is idle while its process forks works on in that process; in the forked one it
     works like another handle, or its operations are refused with BackendError: no answer goes to

@@ -12,7 +12,7 @@ from pmcp_conformance.expectations import expect
 from pmcp_storage import StorageError
 
 
-@rule("ERR-8")
+@rule("ERR-8", facts=("in_process",))
 def errors_survive_pickle_and_copy(trial: Trial) -> None:
     """Every error survives pickle and copy with its attributes.
 

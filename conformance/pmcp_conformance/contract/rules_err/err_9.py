@@ -11,7 +11,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_listed, expect_raises, expect_stored
 
 
-@rule("ERR-9")
+@rule("ERR-9", facts=("in_process",))
 def wrong_arguments(trial: Trial) -> None:
     """An argument of the wrong type, an id that no record can have, or an instant without a time
     zone is refused before anything is written (TypeError, ValueError).

@@ -7,7 +7,7 @@ from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_raises
 
 
-@rule("LIST-12")
+@rule("LIST-12", facts=("in_process",))
 def limits_below_1(trial: Trial) -> None:
     """A limit below 1 raises ValueError, and so does an at_most below 1.
 

@@ -10,7 +10,7 @@ from pmcp_conformance.expectations import expect_listed, expect_returns, expect_
 from pmcp_storage import TaskRecord
 
 
-@rule("VAL-12", back_doors=("plant",))
+@rule("VAL-12", facts=("keeps_unknown_fields",), back_doors=("plant",))
 def unknown_fields(trial: Trial) -> None:
     """Fields unknown to this version come back, even after get, change and put_if_version.
 

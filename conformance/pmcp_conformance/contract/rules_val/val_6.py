@@ -17,9 +17,11 @@ def nesting(trial: Trial) -> None:
 
     Mend: Store text, whose nesting the storage does not see. Where a parser or document format
     limits the depth, do not parse the record there.
+
+    With a smaller fact `max_nesting`, that many levels.
     """
     for kinds in ((list,), (dict,), (list, dict)):
-        value = corpus.values.nested(62, by=kinds)
-        members = {"value": value}
-        deepest = corpus.values.nested(64, by=kinds)
+        levels = min(64, trial.target.max_nesting)
+        members = {"value": corpus.values.nested(levels - 2, by=kinds)}
+        deepest = corpus.values.nested(levels, by=kinds)
         expect_round_trip(trial, variables=members, result=deepest, meta=members)

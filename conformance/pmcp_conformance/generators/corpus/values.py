@@ -141,3 +141,21 @@ def nested(levels: int, *, by: Sequence[type]) -> Any:
     for level in range(levels):
         value = [value] if by[level % len(by)] is list else {"level": value}
     return value
+
+
+_EXACT = {"64 bits": (-(2**63), 2**63 - 1), "2^53": (-(2**53), 2**53)}
+"""The integers that come back exact, by the fact `integers`; without bounds where that is `any`."""
+
+_WRITTEN_AS_POWERS = 1e21
+"""The least double that JavaScript does not write as if it were an integer."""
+
+
+def is_exact(value: int | float, integers: str) -> bool:
+    """Whether a number comes back equal and of the same kind where the fact `integers` is that."""
+    if isinstance(value, bool) or integers not in _EXACT:
+        return True
+    if isinstance(value, float):
+        looks_like_one = value.is_integer() and abs(value) < _WRITTEN_AS_POWERS
+        return integers != "2^53" or not looks_like_one
+    least, most = _EXACT[integers]
+    return least <= value <= most
