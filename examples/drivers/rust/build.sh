@@ -10,5 +10,5 @@ for package in "$here" "$here/../../../tests/drivers/rust"; do
   cargo build --quiet --bins --manifest-path "$package/Cargo.toml"
 done
 for program in map sqlite broken-floats broken-poisoned-mutex broken-guard-dropped; do
-  cp "$CARGO_TARGET_DIR/debug/rust-$program" "$1/"
+  cp -f "$CARGO_TARGET_DIR/debug/rust-$program" "$1/"
 done

@@ -14,9 +14,29 @@ pub struct Key {
     pub task_id: String,
 }
 
+impl Key {
+    pub fn new(owner_id: impl Into<String>, task_id: impl Into<String>) -> Self {
+        Key {
+            owner_id: owner_id.into(),
+            task_id: task_id.into(),
+        }
+    }
+}
+
 pub struct Versioned {
     pub record: Record,
     pub version: i64,
+}
+
+impl Versioned {
+    /// Reads what is stored under a key. Fails with `Error::Corrupt`.
+    pub fn read(key: Key, data: &str, version: i64) -> Result<Self> {
+        match Record::from_json(data) {
+            Ok(record) if record.key() == key => Ok(Versioned { record, version }),
+            Ok(_) => Err(Error::corrupt(key, "it is another key's")),
+            Err(reason) => Err(Error::corrupt(key, reason)),
+        }
+    }
 }
 
 /// One handle on the storage, used by many threads at the same time.
@@ -78,6 +98,11 @@ pub enum Error {
 impl Error {
     pub fn not_offered() -> Self {
         Error::Backend("this driver does not offer that".into())
+    }
+
+    fn corrupt(key: Key, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Error::Corrupt { key, reason }
     }
 
     /// The member `error` of a response.

@@ -25,17 +25,6 @@ impl Row {
             expires_at: record.expires_at,
         }
     }
-
-    pub fn read(self, owner_id: &str, task_id: &str) -> Result<Versioned> {
-        let key = Key {
-            owner_id: owner_id.into(),
-            task_id: task_id.into(),
-        };
-        Ok(Versioned {
-            record: Record::from_row(key, &self.data)?,
-            version: self.version,
-        })
-    }
 }
 
 /// The rows of each owner, in the order of the bytes of their ids, which is that of code points.
@@ -65,7 +54,7 @@ impl Tasks {
         removed
     }
 
-    fn page(&self, owner_id: &str, limit: usize, after: Option<&str>) -> Vec<(String, Row)> {
+    fn page(&self, owner_id: &str, limit: usize, after: Option<&str>) -> Vec<(Key, Row)> {
         let Some(rows) = self.0.get(owner_id) else {
             return Vec::new();
         };
@@ -74,7 +63,7 @@ impl Tasks {
             .range::<str, _>((Bound::Unbounded, end))
             .rev()
             .take(limit);
-        page.map(|(task_id, row)| (task_id.clone(), row.clone()))
+        page.map(|(task_id, row)| (Key::new(owner_id, task_id), row.clone()))
             .collect()
     }
 
@@ -106,7 +95,7 @@ impl MapBackend {
 impl Backend for MapBackend {
     fn get(&self, key: &Key) -> Result<Versioned> {
         let row = self.lock().get(key).cloned().ok_or(Error::NotFound)?;
-        row.read(&key.owner_id, &key.task_id)
+        Versioned::read(key.clone(), &row.data, row.version)
     }
 
     fn create(&self, record: &Record) -> Result<i64> {
@@ -142,9 +131,8 @@ impl Backend for MapBackend {
         after: Option<&str>,
     ) -> Result<Vec<Versioned>> {
         let page = self.lock().page(owner_id, limit, after);
-        page.into_iter()
-            .map(|(task_id, row)| row.read(owner_id, &task_id))
-            .collect()
+        let versioned = |(key, row): (Key, Row)| Versioned::read(key, &row.data, row.version);
+        page.into_iter().map(versioned).collect()
     }
 
     fn cleanup_expired(&self) -> Result<usize> {

@@ -54,10 +54,7 @@ struct Params {
 
 impl Params {
     fn key(&self) -> Key {
-        Key {
-            owner_id: self.owner_id.clone(),
-            task_id: self.task_id.clone(),
-        }
+        Key::new(&self.owner_id, &self.task_id)
     }
 
     fn record(&self) -> Result<Record> {

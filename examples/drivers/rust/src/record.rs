@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::backend::{Error, Key, Result};
+use crate::backend::Key;
 
 /// JSON kept letter by letter. `serde_json::Value` would round long numbers.
 pub type Json = Box<RawValue>;
@@ -44,7 +44,7 @@ pub struct Task {
     pub unknown: JsonObject,
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Working,
@@ -56,7 +56,7 @@ pub enum Status {
 
 impl Record {
     /// Reads a record; the error says which member is wrong.
-    pub fn from_json(text: &str) -> std::result::Result<Self, String> {
+    pub fn from_json(text: &str) -> Result<Self, String> {
         let mut members = Members(parse(text, "the JSON")?);
         Ok(Record {
             task: Task::from_members(Members(members.take("task")?))?,
@@ -69,32 +69,17 @@ impl Record {
         })
     }
 
-    /// Reads what is stored under a key. Fails with `Error::Corrupt`.
-    pub fn from_row(key: Key, data: &str) -> Result<Self> {
-        match Record::from_json(data) {
-            Ok(record) if record.key() == key => Ok(record),
-            Ok(_) => Err(Error::Corrupt {
-                key,
-                reason: "it is another key's".into(),
-            }),
-            Err(reason) => Err(Error::Corrupt { key, reason }),
-        }
-    }
-
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("all keys are strings")
     }
 
     pub fn key(&self) -> Key {
-        Key {
-            owner_id: self.owner_id.clone(),
-            task_id: self.task.task_id.clone(),
-        }
+        Key::new(&self.owner_id, &self.task.task_id)
     }
 }
 
 impl Task {
-    fn from_members(mut members: Members) -> std::result::Result<Self, String> {
+    fn from_members(mut members: Members) -> Result<Self, String> {
         Ok(Task {
             task_id: members.take("taskId")?,
             status: members.take("status")?,
@@ -114,13 +99,13 @@ struct Members(JsonObject);
 
 impl Members {
     // By hand, because a derived `Deserialize` cannot flatten raw values.
-    fn take<T: DeserializeOwned>(&mut self, name: &str) -> std::result::Result<T, String> {
+    fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, String> {
         let member = self.0.remove(name);
         parse(member.as_ref().map_or("null", |json| json.get()), name)
     }
 }
 
-fn parse<T: DeserializeOwned>(text: &str, name: &str) -> std::result::Result<T, String> {
+fn parse<T: DeserializeOwned>(text: &str, name: &str) -> Result<T, String> {
     // The message of serde's error quotes values, and those are nobody else's business.
     serde_json::from_str(text).map_err(|_| format!("{name} is missing or malformed"))
 }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -80,10 +80,8 @@ impl Backend for SqliteBackend {
         let query = "SELECT owner_id, task_id, version, data FROM tasks
             WHERE owner_id = ?1 AND task_id = ?2";
         let found = self.with_connection(|connection| {
-            let key = [&key.owner_id, &key.task_id];
-            Ok(connection
-                .query_row(query, key, StoredRow::from)
-                .optional()?)
+            let row = connection.query_row(query, [&key.owner_id, &key.task_id], StoredRow::from);
+            Ok(row.optional()?)
         })?;
         found.ok_or(Error::NotFound)?.read()
     }
@@ -104,9 +102,9 @@ impl Backend for SqliteBackend {
     }
 
     fn put_if_version(&self, record: &Record, expected: i64) -> Result<i64> {
-        let (key, data, expires_at) = columns(record);
         let update = "UPDATE tasks SET version = version + 1, expires_at = ?3, data = ?4
             WHERE owner_id = ?1 AND task_id = ?2";
+        let (key, data, expires_at) = columns(record);
         self.write(|transaction| {
             let actual = stored_version(transaction, &key)?.ok_or(Error::NotFound)?;
             if actual != expected {
@@ -119,8 +117,8 @@ impl Backend for SqliteBackend {
 
     fn delete(&self, key: &Key) -> Result<bool> {
         let delete = "DELETE FROM tasks WHERE owner_id = ?1 AND task_id = ?2";
-        let deleted = self
-            .write(|transaction| Ok(transaction.execute(delete, [&key.owner_id, &key.task_id])?))?;
+        let key = [&key.owner_id, &key.task_id];
+        let deleted = self.write(|transaction| Ok(transaction.execute(delete, key)?))?;
         Ok(deleted == 1)
     }
 
@@ -154,23 +152,13 @@ struct StoredRow {
 
 impl StoredRow {
     fn from(row: &Row) -> rusqlite::Result<Self> {
-        let key = Key {
-            owner_id: row.get(0)?,
-            task_id: row.get(1)?,
-        };
-        Ok(StoredRow {
-            key,
-            version: row.get(2)?,
-            data: row.get(3)?,
-        })
+        let key = Key::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?);
+        let (version, data) = (row.get(2)?, row.get(3)?);
+        Ok(StoredRow { key, version, data })
     }
 
     fn read(self) -> Result<Versioned> {
-        let record = Record::from_row(self.key, &self.data)?;
-        Ok(Versioned {
-            record,
-            version: self.version,
-        })
+        Versioned::read(self.key, &self.data, self.version)
     }
 }
 
@@ -181,10 +169,8 @@ fn columns(record: &Record) -> (Key, String, Option<i64>) {
 
 fn stored_version(transaction: &Transaction, key: &Key) -> Result<Option<i64>> {
     let query = "SELECT version FROM tasks WHERE owner_id = ?1 AND task_id = ?2";
-    let key = [&key.owner_id, &key.task_id];
-    Ok(transaction
-        .query_row(query, key, |row| row.get(0))
-        .optional()?)
+    let found = transaction.query_row(query, [&key.owner_id, &key.task_id], |row| row.get(0));
+    Ok(found.optional()?)
 }
 
 fn connect(path: &Path) -> Result<Connection> {
@@ -207,6 +193,12 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DiskFull) => Error::StorageFull(error.to_string()),
             _ => Error::Backend(error.to_string()),
         }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::Backend(error.to_string())
     }
 }
 
@@ -247,19 +239,12 @@ impl Storage for SqliteStorage {
     }
 
     fn open_fresh(&self, token: &str) -> Result<Arc<dyn Backend>> {
-        Ok(Arc::new(self.at(&format!("{token}.db"))))
+        fs::create_dir_all(self.folder.join(token))?;
+        Ok(Arc::new(self.at(&format!("{token}/tasks.db"))))
     }
 
     fn dispose_fresh(&self, token: &str) -> Result<()> {
-        for suffix in ["", "-wal", "-shm"] {
-            match fs::remove_file(self.folder.join(format!("{token}.db{suffix}"))) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::Backend(error.to_string()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        Ok(fs::remove_dir_all(self.folder.join(token))?)
     }
 
     fn open_misconfigured(&self) -> Result<Arc<dyn Backend>> {
@@ -279,10 +264,8 @@ impl Storage for SqliteStorage {
         let query = "SELECT expires_at FROM tasks WHERE owner_id = ?1 AND task_id = ?2";
         self.at("tasks.db").with_connection(|connection| {
             let key = [&key.owner_id, &key.task_id];
-            let found = connection
-                .query_row(query, key, |row| row.get(0))
-                .optional()?;
-            found.ok_or(Error::NotFound)
+            let found = connection.query_row(query, key, |row| row.get(0));
+            found.optional()?.ok_or(Error::NotFound)
         })
     }
 }
