@@ -2,7 +2,8 @@
 
 One rule is one function, marked `@rule("CAS-2")`, whose docstring's first sentence is the rule. The
 paragraphs that follow explain it: `Why:` it matters, a `Real bug:` that it would have caught, with
-the address of a public source in parentheses, and what usually helps to `Mend:` a backend.
+the address of a public source in parentheses, what usually helps to `Mend:` a backend, and which
+part of the rule `Facts:` of a target take away.
 Ids are for ever: a rule may be worded better, but its id never changes its meaning. How a rule is
 run is left to `engine`.
 """
@@ -60,6 +61,8 @@ class Explanation:
     real_bug: str
     source: str
     mend: str
+    facts: str
+    """What of the rule a fact of the target takes away, where it does not take the whole."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ def _paragraphs(text: str) -> list[str]:
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
 
 
-_LABELLED = re.compile(r"(Why|Real bug|Mend): (.+)")
+_LABELLED = re.compile(r"(Why|Real bug|Mend|Facts): (.+)")
 _SOURCED = re.compile(r"(.+) \((https?://\S+)\)")
 
 
@@ -191,7 +194,9 @@ def _explanation(paragraphs: Iterable[str]) -> Explanation:
     bug = told.get("Real bug", "")
     sourced = _SOURCED.fullmatch(bug)
     text, source = sourced.groups() if sourced else (bug, "")
-    return Explanation(told.get("Why", ""), text, source, told.get("Mend", ""))
+    return Explanation(
+        told.get("Why", ""), text, source, told.get("Mend", ""), told.get("Facts", "")
+    )
 
 
 @cache

@@ -55,6 +55,8 @@ def _explanation(rule: Rule) -> Iterator[str]:
     if told.real_bug:
         yield f"  - *Real bug:* {_plain(told.real_bug)} ([source]({told.source}))"
     yield f"  - *Mend:* {_plain(told.mend)}"
+    if told.facts:
+        yield f"  - *Facts:* {_plain(told.facts)}"
 
 
 def _needs(rule: Rule) -> str:

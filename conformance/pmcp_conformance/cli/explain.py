@@ -40,6 +40,8 @@ def _sections(rule: Rule) -> Iterator[str]:
     if told.real_bug:
         yield paragraph(f"Real bug: {told.real_bug}") + f"\n{told.source}"
     yield paragraph(f"Mend: {told.mend}")
+    if told.facts:
+        yield paragraph(f"Facts: {told.facts}")
     yield "\n".join(["Mutants, broken backends that this rule catches:", *_mutants(rule)])
 
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -77,22 +77,23 @@ def nothing_piles_up(trial: Trial) -> None:
     """
     for _ in range(3):
         use_a_handle(trial)
-    expect_no_growth(partial(use_handles, trial, 8), "8 more handles closed")
+    expect_no_growth(trial, partial(use_handles, trial, 8), "8 more handles closed")
     if trial.target.offers("address"):
         failing = partial(fail_calls, trial, *_QUICK, SWALLOW_REQUEST)
         failing()
-        expect_no_growth(failing, "handles closed whose calls have failed")
+        expect_no_growth(trial, failing, "handles closed whose calls have failed")
 
 
-def expect_no_growth(use: Callable[[], None], what: str) -> None:
-    """What this process holds does not grow by each use.
+def expect_no_growth(trial: Trial, use: Callable[[], None], what: str) -> None:
+    """What this process holds, and those in which its handles work, does not grow by each use.
 
     It may grow by some, for a backend may keep as much as was ever in use at the same time.
     """
-    before = open_resources()
+    look = partial(open_resources, trial.target.processes())
+    before = look()
     for within in [_MOSTLY_GONE_WITHIN] * (_ROUNDS - 1) + [_GONE_WITHIN]:
         use()
-        after = settled_resources(before, within)
+        after = settled_resources(look, before, within)
         growth = {kind: after[kind] - before[kind] for kind in after}
         if not any(grows(before, after)):
             return
@@ -112,13 +113,13 @@ def growth_text(kind: str, added: Counter[str]) -> str:
     return f"{added.total():+} {kind} ({named})"
 
 
-def settled_resources(before: Resources, within: float) -> Resources:
-    """What this process holds, once what was closed has had `within` seconds to go.
+def settled_resources(look: Callable[[], Resources], before: Resources, within: float) -> Resources:
+    """What `look` finds, once what was closed has had `within` seconds to go.
 
     A server in this process takes a moment to notice that a client has left.
     """
     limit = Limit(within)
-    while any(grows(before, after := open_resources())) and not limit.is_over:
+    while any(grows(before, after := look())) and not limit.is_over:
         time.sleep(_LOOK_EVERY)
     return after
 
@@ -176,19 +177,28 @@ def use_everything(trial: Trial, handle: StorageBackend, owner: str) -> None:
     handle.delete(owner, "task")
 
 
-def open_resources() -> Resources:
-    """The threads of this process and, where the system shows them, its open files and sockets."""
+def open_resources(processes: Sequence[int] = ()) -> Resources:
+    """The threads of this process and, where the system shows them, its open files and sockets;
+    of further processes those as well."""
     gc.collect()
     found = {"threads": Counter(without_numbers(thread.name) for thread in threading.enumerate())}
     if _DESCRIPTORS.exists():
-        found["files and sockets"] = Counter(map(descriptor_name, os.listdir(_DESCRIPTORS)))
+        found["files and sockets"] = descriptors(_DESCRIPTORS)
+    for process in processes:
+        folder = Path("/proc") / f"{process}"
+        found[f"threads of process {process}"] = Counter(thread=len(os.listdir(folder / "task")))
+        found[f"files and sockets of process {process}"] = descriptors(folder / "fd")
     return found
 
 
-def descriptor_name(number: str) -> str:
-    """What a descriptor is open on: a path, or a word such as `socket`."""
+def descriptors(folder: Path) -> Counter[str]:
+    """What the descriptors in that folder are open on: a path, or a word such as `socket`."""
+    return Counter(descriptor_name(folder / number) for number in os.listdir(folder))
+
+
+def descriptor_name(descriptor: Path) -> str:
     try:
-        return without_numbers(os.readlink(_DESCRIPTORS / number))
+        return without_numbers(os.readlink(descriptor))
     except OSError:
         return "closed by now"
 

@@ -31,6 +31,9 @@ from pmcp_storage import StorageBackend
 DESCRIBED_WITHIN = 60.0
 """Seconds in which a driver must have answered its first request: a JVM may start slowly."""
 
+ORIGIN = "driver: "
+"""How the place begins that a report gives for a target of this kind."""
+
 _STARTING = threading.Lock()
 """Held while a program is started, for threads may want the same one at the same time."""
 
@@ -63,7 +66,7 @@ class DriverTarget(BackendTarget):
     @property
     def origin(self) -> str:
         """Where the target comes from, as a report names it."""
-        return f"driver: {shlex.join(self.command)}"
+        return f"{ORIGIN}{shlex.join(self.command)}"
 
     def describe(self) -> Description:
         """Ask the driver what it is, and take its facts and back doors.

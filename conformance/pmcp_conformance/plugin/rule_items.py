@@ -80,6 +80,8 @@ class TargetCollector(pytest.Collector):
         """The command that runs a rule of this target again, but for the rule."""
         named = self.config.getoption("pmcp_backends")
         options = [f"--pmcp-backend {shlex.quote(backend)}" for backend in named]
+        drivers = self.config.getoption("pmcp_drivers")
+        options += [f"--pmcp-driver {shlex.quote(driver)}" for driver in drivers]
         if self.run.seed:
             options.append(f"--pmcp-seed {self.run.seed}")
         return " ".join(["pytest -p pmcp_conformance", *options])

@@ -16,9 +16,15 @@ from pmcp_conformance.report.model import BackendResult, Report, RuleResult
 from pmcp_conformance.report.results import FAILURES, Outcome
 from pmcp_conformance.report.text import counted
 from pmcp_conformance.report.verdicts import Verdict
+from pmcp_conformance.target import BackendTarget
 
 _MOST_PROBLEMS = 8
 """Lines: a backend that cannot delete leaves something behind under every owner."""
+
+_WHOLE = {
+    name: getattr(BackendTarget, name) for name in ("integers", "max_nesting", "max_record_bytes")
+}
+"""Facts of which another value than this takes a part of some rules."""
 
 _MOST_RULES = 8
 """Rules of one cause that have a line of their own."""
@@ -186,7 +192,7 @@ def _cell(tally: Tally) -> str:
 
 def _verdict_line(backend: BackendResult) -> Line:
     """One line that says it all: `mine CONFORMANT 113 of 131 (5 not applicable: not durable; …)`"""
-    shares = "; ".join(_shares(backend))
+    shares = "; ".join([*_shares(backend), *_limiting_facts(backend)])
     details = f" ({shares})" if shares else ""
     return Line(f"{_verdict(backend)}{details}", _colour(backend))
 
@@ -214,6 +220,13 @@ def _shares(backend: BackendResult) -> Iterator[str]:
             yield f"{reasons.total()} {outcome}: {', '.join(parts)}"
     if not_selected := len(_rules(backend, Outcome.NOT_SELECTED)):
         yield f"{not_selected} not selected"
+
+
+def _limiting_facts(backend: BackendResult) -> Iterator[str]:
+    """The facts that have taken a part of some rules, while the rest of them was tried."""
+    for fact, whole in _WHOLE.items():
+        if (value := backend.facts.get(fact, whole)) != whole:
+            yield f"{fact} = {value}"
 
 
 def _parts(reason: str) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pmcp_conformance.driver.process import DriverError
+from pmcp_conformance.driver.target import ORIGIN, DriverTarget
 from pmcp_conformance.target import BackendTarget
 from pmcp_conformance.targets import shipped_targets
 
@@ -21,8 +24,11 @@ class TargetError(Exception):
 def load_target(name: str, file: str = "") -> BackendTarget:
     """The target of that name: one that pmcp-storage ships, or one that the file has.
 
-    The file has it by the hook `pytest_pmcp_backends` or as a class. Raises TargetError.
+    The file has it by the hook `pytest_pmcp_backends` or as a class; of a driver, `file` is its
+    command, as `driver: ./my-driver`. Raises TargetError.
     """
+    if file.startswith(ORIGIN):
+        return _driver(name, file.removeprefix(ORIGIN))
     if not file:
         try:
             return shipped_targets()[name]()
@@ -35,6 +41,16 @@ def load_target(name: str, file: str = "") -> BackendTarget:
     if name not in found:
         raise TargetError(f"{file} has no target {name!r}, but {', '.join(found) or 'none'}")
     return found[name]
+
+
+def _driver(name: str, command: str) -> BackendTarget:
+    """The target of a driver, which is started in this directory."""
+    target = DriverTarget(name, shlex.split(command), str(Path.cwd()))
+    try:
+        target.describe()
+    except DriverError as error:
+        raise TargetError(f"{command}: {error}") from error
+    return target
 
 
 def _loaded(file: Path) -> ModuleType:

@@ -25,7 +25,7 @@ def versions_stay_exact(trial: Trial) -> None:
     Mend: 64-bit integers or exact decimals at rest, as parameter and in comparisons. In Lua and
     JavaScript compare and increment as strings or by HINCRBY, and keep JSON numbers out of the way.
 
-    With the fact `integers` of `2^53`, versions up to that.
+    Facts: With integers = 2^53, versions up to that.
     """
     owner = trial.owner()
     planted_at = (2**31, 2**32 + 1, 2**53 - 4, 2**53, 2**53 + 1, 2**62 - 1)

@@ -28,7 +28,8 @@ def numbers_of_any_size(trial: Trial) -> None:
     Mend: Keep the JSON text that to_json gives in a text or bytes column and parse it with
     read_row. No json or jsonb column, no document types, no Lua or JavaScript in between.
 
-    With the fact `integers` other than `any`, numbers that it does not promise are left out.
+    Facts: With integers = 64 bits, those from -2^63 to 2^63-1; with integers = 2^53, those up to
+    2^53 either way, and no float that looks like an integer, such as 1.0 and -0.0.
     """
     integers, floats = exact(trial, corpus.values.BIG_INTEGERS), exact(trial, corpus.values.FLOATS)
     expect_round_trip(trial, **payload(integers))

@@ -18,7 +18,7 @@ def nesting(trial: Trial) -> None:
     Mend: Store text, whose nesting the storage does not see. Where a parser or document format
     limits the depth, do not parse the record there.
 
-    With a smaller fact `max_nesting`, that many levels.
+    Facts: With a smaller max_nesting, that many levels.
     """
     for kinds in ((list,), (dict,), (list, dict)):
         levels = min(64, trial.target.max_nesting)
