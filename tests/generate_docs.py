@@ -7,6 +7,7 @@ python tests/generate_docs.py matrix     # docs/kill-matrix.md alone
 python tests/generate_docs.py matrix --new  # of it, the mutants that it has not tried yet
 python tests/generate_docs.py bugs       # known_bugs.json, from docs/kill-matrix.md, at once
 python tests/generate_docs.py schema     # docs/report.schema.json alone, at once
+python tests/generate_docs.py driver-schema  # docs/driver-protocol.schema.json alone, at once
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pmcp_conformance.report import known_bugs
-from support import bug_fingerprints, contract_page, kill_matrix, mutants_file, report_schema
+from support import (
+    bug_fingerprints,
+    contract_page,
+    driver_schema,
+    kill_matrix,
+    mutants_file,
+    report_schema,
+)
 
 PAGES: dict[str, tuple[Path, Callable[[], str]]] = {
     "contract": (contract_page.PAGE, contract_page.contract_page),
@@ -24,6 +32,7 @@ PAGES: dict[str, tuple[Path, Callable[[], str]]] = {
     "matrix": (kill_matrix.PAGE, kill_matrix.kill_matrix_page),
     "bugs": (known_bugs.FILE, bug_fingerprints.bug_fingerprints),
     "schema": (report_schema.PAGE, report_schema.report_schema),
+    "driver-schema": (driver_schema.PAGE, driver_schema.driver_schema),
 }
 
 

@@ -31,6 +31,9 @@ _LOOK_EVERY = 0.2
 _ENDED_WITHIN = 5.0
 """Seconds that a driver has to end in when its standard input has ended."""
 
+_LAST_WORDS_WITHIN = 1.0
+"""Seconds in which what a killed driver has written to standard error arrives."""
+
 _STDERR_SHOWN = 2_000
 """Bytes of standard error's end that an error shows."""
 
@@ -82,6 +85,7 @@ class DriverProcess:
         self._ids = count(1)
         self._requests: dict[int, _Request] = {}
         self._writing = threading.Lock()
+        self._breaking = threading.Lock()
         self._broken = ""
         self._stderr = b""
         self._process = _started(command, folder, environment, held)
@@ -196,10 +200,13 @@ class DriverProcess:
                 self._stderr = (self._stderr + chunk)[-_STDERR_SHOWN:]
 
     def _break(self, problem: str, line: str = "") -> None:
-        """End the driver, and let every request fail with what was wrong."""
-        self.kill()
-        self._reading_stderr.join(1.0)
-        self._broken = self._broken or self._text(problem, line)
+        """End the driver, and let every request fail with what was wrong first."""
+        with self._breaking:
+            if self._broken:
+                return
+            self.kill()
+            self._reading_stderr.join(_LAST_WORDS_WITHIN)
+            self._broken = self._text(problem, line)
         for request in list(self._requests.values()):
             request.is_answered.set()
 
