@@ -1,5 +1,5 @@
-//! Breaks CON-1, CON-6 and CON-8: of writers with the same version several succeed, and
-//! all but one write are lost.
+//! Breaks CON-1 and its neighbours: of writers with the same version several succeed, and all but
+//! one write are lost.
 //!
 //! People write this because the lock seems to be held: but the guard of `lock().unwrap().get(…)` is
 //! a temporary, which is dropped at the end of its statement. The comparison and the write are two

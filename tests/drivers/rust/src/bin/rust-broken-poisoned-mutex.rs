@@ -1,5 +1,5 @@
-//! Breaks KEY-7 and everything after it: an id whose eighth byte is within a character makes
-//! `create` panic while it holds the lock. That poisons the Mutex, so that every later call fails.
+//! Breaks KEY-7, LIST-6 and everything after them: an id whose eighth byte is within a character
+//! makes `create` panic while it holds the lock. That poisons the Mutex, and every later call fails.
 //!
 //! People write this because `&text[..8]` looks like the first eight characters and is the first
 //! eight bytes, and because `lock().unwrap()` is the idiom: one panic becomes a panic of each call,
