@@ -1,0 +1,4 @@
+import { MapDriver } from "./map.js";
+import { serve } from "./protocol.js";
+
+await serve(new MapDriver());

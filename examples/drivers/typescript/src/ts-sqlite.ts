@@ -1,0 +1,4 @@
+import { serve } from "./protocol.js";
+import { SqliteDriver } from "./sqlite.js";
+
+await serve(new SqliteDriver());
