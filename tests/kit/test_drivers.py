@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,10 +15,16 @@ import pytest
 
 from pmcp_conformance.driver.process import DriverError
 from pmcp_conformance.driver.target import DriverTarget
+from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.interleaving.yield_points import YieldPoint
+from pmcp_conformance.processes.fork_server import start_child
+from pmcp_conformance.processes.messages import MethodCall
 from pmcp_storage import ConcurrentModificationError, NotFoundError
 from support.records import make_record
 
-DRIVER = Path(__file__).parents[1] / "support" / "map_driver.py"
+SUPPORT = Path(__file__).parents[1] / "support"
+DRIVER = SUPPORT / "map_driver.py"
 
 ROGUES = {
     "dying": "it has ended with exit code 3",
@@ -135,6 +142,22 @@ def test_a_verdict_is_one_command_away(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "outcome"),
+    [
+        ("support.tcp_store:TcpBackend", "tcp PARTIAL 1 of 186"),
+        ("mutants.rules_flt.flt_3:ConflictsWithItself", "1 failed: FLT-3"),
+    ],
+)
+def test_faults_reach_a_backend_behind_a_driver(tmp_path: Path, backend: str, outcome: str) -> None:
+    over = ["support.tcp_store:TcpTarget", backend]
+    driver = [sys.executable, str(SUPPORT / "target_driver.py"), *over]
+    options = ["--name", "tcp", "tcp::FLT-3"]
+    program = [sys.executable, "-m", "pmcp_conformance", "run", *options, "--", *driver]
+    ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert outcome in ran.stdout, ran.stdout + ran.stderr
+
+
 @pytest.mark.parametrize("rogue", ["dying", "silent", "flooding"])
 def test_no_rogue_is_conformant_and_none_hangs_the_kit(tmp_path: Path, rogue: str) -> None:
     ran = run_alone(tmp_path, "-k", "GET-2", how=rogue)
@@ -171,3 +194,36 @@ def test_other_subcommands_take_none(tmp_path: Path) -> None:
     ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 2
     assert "unrecognized arguments: -- x" in ran.stderr
+
+
+@pytest.fixture
+def trial(target: DriverTarget) -> Iterator[Trial]:
+    run = TargetRun(target)
+    made = Trial(run)
+    yield made
+    made.cleanup.finish(passed=True)
+    run.close()
+
+
+def test_a_child_has_a_driver_of_its_own_which_dies_with_it(trial: Trial) -> None:
+    child = start_child(trial)
+    written = trial.record(trial.owner())
+    child.call("create", written)
+    assert child.kill_at(YieldPoint(1), "put", written).endswith("ms after its request")
+    note = Path(trial.target._root) / "processes" / f"{child.pid}"  # type: ignore[attr-defined]
+    with note.open() as held:  # by the driver, for as long as it lived
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(NotFoundError):  # for it was in the memory of the other one
+        trial.backend.get(written.owner_id, written.task_id)
+
+
+def test_a_driver_stands_still_while_its_child_pauses(trial: Trial) -> None:
+    child = start_child(trial)
+    written = trial.record(trial.owner())
+    child.call("create", written)
+    paused_at = child.pause_at(YieldPoint(1), MethodCall("put", (written,)))
+    assert paused_at.endswith("ms after its request")
+    child.resume()
+    assert child.answer() == 2
+    assert child.pause_at(YieldPoint(2_000), MethodCall("put", (written,))) == ""
+    assert child.answer() == 3

@@ -124,7 +124,7 @@ def call(
     try:
         return process.call(method, answer, params)
     except Refused as refused:
-        raise _raised(refused.error, method, request or params) from None
+        raise _raised(refused.error, method, request or params) from refused
 
 
 def _raised(error: Error, method: str, request: Mapping[str, Any]) -> StorageError:

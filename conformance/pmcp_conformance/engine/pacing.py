@@ -30,9 +30,10 @@ def limit_of(trial: Trial, seconds: float) -> Limit:
 def numbers(trial: Trial, most: int, *, until: Limit) -> Iterator[int]:
     """The numbers from 1 to `most`, or as many of them as there is time for `until` then.
 
-    The first ones in any case: a few, and a dozen where an operation takes next to no time.
+    The first ones in any case: a few, and a dozen where an operation takes next to no time, and so
+    does another process.
     """
-    least = 12 if is_fast(trial) else 4
+    least = 12 if is_fast(trial) and trial.target.in_process else 4
     for number in range(1, most + 1):
         if until.is_over and number > least:
             return

@@ -29,6 +29,9 @@ _MOST_YIELD_POINTS = 120
 _MOST_OVERLAPS = 200
 """Overlaps of a pair; half of them those in which both calls have come about equally far."""
 
+_BY_THE_CLOCK = (YieldPointKind.LINE,)
+"""The kinds where instants stand for yield points, which are all of one kind."""
+
 _SECONDS = 0.4
 """For a pair's crossings, and again for its overlaps, where an operation takes milliseconds."""
 
@@ -54,12 +57,13 @@ def at_each_yield_point(
     case, and at more for as long as `within` allows, which is in seconds where an operation takes
     milliseconds.
 
-    Where something else than Python code decides, this shows nothing.
+    Where something else than Python code decides, this shows nothing; where the backend's code runs
+    in further processes, their groups are stopped or killed at instants instead.
     """
     if (reason := why_unknown()) and reason not in trial.shortfalls:
         trial.shortfalls.append(reason)
     until = limit_of(trial, within)
-    for kind in kinds:
+    for kind in kinds if trial.target.in_process else _BY_THE_CLOCK:
         if kind is YieldPointKind.AWAIT and not is_async(trial.backend.unrecorded):
             continue
         for number in numbers(trial, _MOST_YIELD_POINTS, until=until):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from pmcp_conformance.contract.support import successive_writes, with_task
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.expectations import expect_listed, expect_stored
+from pmcp_conformance.generators import corpus
+
+Number = TypeVar("Number", int, float)
 
 FILLERS = ("x", "\u00e9", "\U0001f600")
 """Characters of one, two and four bytes."""
@@ -31,3 +35,8 @@ def payload(value: object) -> dict[str, Any]:
     """The value in every place of a record that can hold any, as keyword arguments."""
     members = {"value": value, "list": [value]}
     return {"variables": members, "result": value, "meta": {**members}}
+
+
+def exact(trial: Trial, numbers: Sequence[Number]) -> list[Number]:
+    """Those of the numbers that the target's fact `integers` promises to give back."""
+    return [number for number in numbers if corpus.values.is_exact(number, trial.target.integers)]

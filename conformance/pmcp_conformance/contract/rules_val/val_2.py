@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_val.support import expect_round_trip, payload
+from pmcp_conformance.contract.rules_val.support import exact, expect_round_trip, payload
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.generators import corpus
-
-Number = TypeVar("Number", int, float)
 
 
 @rule("VAL-2")
@@ -38,8 +33,3 @@ def numbers_of_any_size(trial: Trial) -> None:
     expect_round_trip(trial, **payload([*alike, "1", None]))
     for value in (*alike[:3], 0, *integers[-3:]):
         expect_round_trip(trial, result=value)
-
-
-def exact(trial: Trial, numbers: Sequence[Number]) -> list[Number]:
-    """Those of the numbers that the target's fact `integers` promises to give back."""
-    return [number for number in numbers if corpus.values.is_exact(number, trial.target.integers)]

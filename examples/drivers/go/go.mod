@@ -1,0 +1,3 @@
+module pmcp-drivers
+
+go 1.24
