@@ -29,41 +29,42 @@ DRIVERS = {
 
 BROKEN = {
     "go": {
-        "go-broken-floats": "VAL-2",
-        "go-broken-lock-per-handle": "CON-1",
-        "go-broken-swallowed-error": "ERR-3",
+        "go-broken-floats": ["VAL-2"],
+        "go-broken-lock-per-handle": ["CON-1", "CON-2", "CON-4", "CON-10"],
+        "go-broken-swallowed-error": ["ERR-3"],
     },
     "rust": {
-        "rust-broken-floats": "VAL-2",
-        "rust-broken-guard-dropped": "CON-1",
-        "rust-broken-poisoned-mutex": "KEY-7",
+        "rust-broken-floats": ["VAL-2"],
+        "rust-broken-guard-dropped": ["CON-1", "CON-2"],
+        "rust-broken-poisoned-mutex": ["KEY-7"],
     },
     "typescript": {
-        "ts-broken-doubles": "VAL-2",
-        "ts-broken-missing-await": "CON-1",
-        "ts-broken-swallowed-error": "ERR-3",
+        "ts-broken-doubles": ["VAL-2"],
+        "ts-broken-missing-await": ["CON-1", "CON-2"],
+        "ts-broken-swallowed-error": ["ERR-3"],
     },
 }
-"""The drivers with a bug, and the rule that each of them breaks."""
+"""The drivers with a bug, and the rules that it breaks: of races not each of them every time."""
 
 
 @pytest.mark.parametrize("language", TOOLCHAINS)
 def test_the_drivers_of_a_language(language: str, tmp_path: Path) -> None:
-    build(language, tmp_path)
+    built = built_in(tmp_path, language)
     for name in DRIVERS[language]:
         folder = tmp_path / f"storage of {name}"
         folder.mkdir()
         environment = {**os.environ, "PMCP_DRIVER_DIR": str(folder)}
-        assert list(replay([str(tmp_path / name)], environment)) == [], name
-    for name, rule in BROKEN[language].items():
-        ran = judged(tmp_path / name, f"{name}::{rule}")
+        assert list(replay([str(built / name)], environment)) == [], name
+    for name, rules in BROKEN[language].items():
+        ran = judged(built / name, *(f"{name}::{rule}" for rule in rules))
         assert ran.returncode == 1, ran.stdout + ran.stderr
         assert f"{name} NOT CONFORMANT" in ran.stdout
-        assert f"1 failed: {rule}" in ran.stdout
 
 
-def build(language: str, folder: Path) -> None:
-    """Build the drivers of a language into the folder."""
+def built_in(folder: Path, language: str) -> Path:
+    """The folder with the drivers of a language: that of PMCP_DRIVERS, or this one."""
+    if "PMCP_DRIVERS" in os.environ:
+        return Path(os.environ["PMCP_DRIVERS"])
     toolchain = TOOLCHAINS[language]
     if shutil.which(toolchain) is None:
         assert "CI" not in os.environ, f"CI has no {toolchain}"
@@ -71,6 +72,7 @@ def build(language: str, folder: Path) -> None:
     script = ROOT / "examples" / "drivers" / language / "build.sh"
     ran = run(["sh", str(script), str(folder)], os.environ)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder
 
 
 def judged(driver: Path, *options: str) -> subprocess.CompletedProcess[str]:

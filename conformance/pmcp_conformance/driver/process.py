@@ -157,12 +157,11 @@ class DriverProcess:
             return kind.model_validate(request.answer["result"])
         except ValidationError as error:
             [first, *_] = error.errors(include_url=False, include_input=False)
-            place = ".".join(
-                map(str, ("error" if "error" in request.answer else "result", *first["loc"]))
-            )
-            line = json.dumps(request.answer)
+            member = "error" if "error" in request.answer else "result"
+            place = ".".join(map(str, (member, *first["loc"])))
             problem = f"its answer to {request.method} has a wrong {place}: {first['msg']}"
-            raise DriverError(self._text(problem, line)) from None
+            self._break(problem, json.dumps(request.answer))
+            raise DriverError(self._broken) from None
 
     # What the driver says, each of its streams in a thread of its own.
 

@@ -71,7 +71,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     """
     for method in ("create", "put_if_version", "delete"):
         at_each_yield_point(trial, partial(survives_a_kill_at, trial, method), within=SECONDS)
-    at_each_yield_point(trial, partial(closing_survives_a_kill_at, trial), within=SECONDS / 6)
+    at_each_yield_point(trial, partial(closing_survives_a_kill_at, trial), within=SECONDS / 2)
     for lifetimes in (_LIFETIMES, _LIFETIMES[::-1]):
         at_each_yield_point(
             trial, partial(expiry_survives_a_kill_at, trial, lifetimes), within=SECONDS / 2
