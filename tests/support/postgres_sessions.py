@@ -17,17 +17,15 @@ import psycopg
 from psycopg import waiting
 from psycopg.pq import TransactionStatus
 
-from pmcp_conformance.engine.patience import load_factor
-
 PATIENCE = 1.0
-"""Seconds to wait for an answer, as an idle machine would count them."""
+"""Seconds to wait for an answer."""
 
 
 class Session(psycopg.Connection[Any]):
     """A connection that raises OperationalError when no answer comes."""
 
     def wait(self, gen: Any, interval: float = 0.1, *rest: Any, **options: Any) -> Any:
-        patient = _until(time.monotonic() + PATIENCE * load_factor(), gen)
+        patient = _until(time.monotonic() + PATIENCE, gen)
         return waiting.wait(patient, self.pgconn.socket, interval, *rest, **options)
 
 
