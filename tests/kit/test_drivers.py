@@ -18,6 +18,7 @@ from pmcp_conformance.driver.target import DriverTarget
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.interleaving.yield_points import YieldPoint
+from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall
 from pmcp_storage import ConcurrentModificationError, NotFoundError
@@ -142,6 +143,27 @@ def test_a_verdict_is_one_command_away(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_what_piles_up_in_the_driver_is_found(tmp_path: Path) -> None:
+    ran = run_alone(tmp_path, "map::RES-1", how="hoarding")
+    assert "1 failed: RES-1" in ran.stdout, ran.stdout + ran.stderr
+    assert "files and sockets of process" in ran.stdout
+    assert "1 of 186" in run_alone(tmp_path, "map::RES-1").stdout
+
+
+def test_a_run_that_only_collects_starts_no_driver(tmp_path: Path) -> None:
+    options = ["run", "--name", "map", "--collect-only", "-q"]
+    program = [sys.executable, "-m", "pmcp_conformance", *options, "--", "false"]
+    ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "map::CAS-2" in ran.stdout
+
+
+def test_open_at_needs_an_address(tmp_path: Path) -> None:
+    ran = run_alone(tmp_path, how="homeless")
+    assert ran.returncode == 1
+    assert "the back door open_at and no address: add the address" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("backend", "outcome"),
     [
@@ -169,7 +191,7 @@ def test_no_rogue_is_conformant_and_none_hangs_the_kit(tmp_path: Path, rogue: st
 @pytest.mark.parametrize(
     ("program", "problem"),
     [
-        ("./missing", "the driver cannot be started"),
+        ("./missing", "the driver cannot be started in "),
         ("true", "it has ended with exit code 0"),
         ("echo hello", "no JSON; the line: hello"),
     ],
@@ -205,13 +227,23 @@ def trial(target: DriverTarget) -> Iterator[Trial]:
     run.close()
 
 
+def note_of(trial: Trial, child: Child) -> Path:
+    """The file that names the driver of a child."""
+    root: str = trial.target._root  # type: ignore[attr-defined]
+    return Path(root) / "processes" / f"{child.pid}"
+
+
+def state_of(pid: str) -> str:
+    """The letter by which the system names the state of a process: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def test_a_child_has_a_driver_of_its_own_which_dies_with_it(trial: Trial) -> None:
     child = start_child(trial)
     written = trial.record(trial.owner())
     child.call("create", written)
     assert child.kill_at(YieldPoint(1), "put", written).endswith("ms after its request")
-    note = Path(trial.target._root) / "processes" / f"{child.pid}"  # type: ignore[attr-defined]
-    with note.open() as held:  # by the driver, for as long as it lived
+    with note_of(trial, child).open() as held:  # by the driver, for as long as it lived
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with pytest.raises(NotFoundError):  # for it was in the memory of the other one
         trial.backend.get(written.owner_id, written.task_id)
@@ -223,6 +255,7 @@ def test_a_driver_stands_still_while_its_child_pauses(trial: Trial) -> None:
     child.call("create", written)
     paused_at = child.pause_at(YieldPoint(1), MethodCall("put", (written,)))
     assert paused_at.endswith("ms after its request")
+    assert state_of(note_of(trial, child).read_text()) == "T"
     child.resume()
     assert child.answer() == 2
     assert child.pause_at(YieldPoint(2_000), MethodCall("put", (written,))) == ""

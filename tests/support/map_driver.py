@@ -12,13 +12,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 DESCRIPTION: dict[str, Any] = {
     "protocol": 1,
     "name": "map",
     "facts": {"interprocess": False, "durable": False, "answer_within": 1.0},
-    "back_doors": ["open_fresh"],
 }
 
 Key = tuple[str, str]
@@ -43,14 +42,18 @@ class Driver:
 
     def __init__(self) -> None:
         self.storages: dict[str, Storage] = {}
+        self.hoard: list[IO[str]] = []
 
     def describe(self, protocol: int) -> object:
-        return DESCRIPTION
+        doors = ["open_at"] if "homeless" in sys.argv else ["open_fresh"]
+        return {**DESCRIPTION, "back_doors": doors}
 
     def open(self) -> object:
         return self.open_fresh("")
 
     def open_fresh(self, token: str) -> object:
+        if "hoarding" in sys.argv:
+            self.hoard.append(open(os.devnull))  # noqa: SIM115 - which is what is wrong
         self.storages.setdefault(token, Storage())
         return {"handle": token}
 
@@ -172,12 +175,16 @@ ROGUE_LINES = {
 }
 
 
+ROGUES = {"dying", "silent", "flooding", *ROGUE_LINES}
+"""What a driver does wrong with a `get`."""
+
+
 def main() -> None:
     driver, writing, [how, *_] = Driver(), threading.Lock(), [*sys.argv[1:], ""]
 
     def work(line: str) -> None:
         request = json.loads(line)
-        if how and request["method"] == "get":
+        if how in ROGUES and request["method"] == "get":
             misbehave(how, request["id"])
             return
         text = json.dumps(answer(driver, request))

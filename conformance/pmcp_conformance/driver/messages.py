@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pmcp_conformance.target import BackendTarget
+
 PROTOCOL = 1
 """The version of the protocol."""
 
@@ -45,17 +47,17 @@ class Facts(Message):
 
     model_config = ConfigDict(extra="forbid")
 
-    shared: bool = True
-    interprocess: bool = True
-    durable: bool = True
-    native_expiry: bool = False
-    max_record_bytes: int = 358_400
-    storage_limit_bytes: int | None = None
-    clock_skew: float = 0.0
-    answer_within: float = 30.0
+    shared: bool = BackendTarget.shared
+    interprocess: bool = BackendTarget.interprocess
+    durable: bool = BackendTarget.durable
+    native_expiry: bool = BackendTarget.native_expiry
+    max_record_bytes: int = BackendTarget.max_record_bytes
+    storage_limit_bytes: int | None = BackendTarget.storage_limit_bytes
+    clock_skew: float = BackendTarget.clock_skew
+    answer_within: float = BackendTarget.answer_within
     integers: Integers = "any"
-    keeps_unknown_fields: bool = True
-    max_nesting: int = 64
+    keeps_unknown_fields: bool = BackendTarget.keeps_unknown_fields
+    max_nesting: int = BackendTarget.max_nesting
 
 
 class Address(Message):

@@ -123,10 +123,6 @@ class DriverProcess:
             self._requests.pop(number, None)
         return self._read_answer(request, answer)
 
-    def kill(self) -> None:
-        """SIGKILL the whole group, at once."""
-        kill_group(self.pid)
-
     def close(self) -> None:
         """Let the driver end, and kill it where it does not."""
         self._broken = self._broken or "the driver was ended by the kit"
@@ -203,7 +199,7 @@ class DriverProcess:
         with self._breaking:
             if self._broken:
                 return
-            self.kill()
+            kill_group(self.pid)
             self._reading_stderr.join(_LAST_WORDS_WITHIN)
             self._broken = self._text(problem, line)
         for request in list(self._requests.values()):
@@ -248,7 +244,7 @@ def _started(
             pass_fds=[held],
         )
     except OSError as error:
-        raise DriverError(f"the driver cannot be started: {error}") from error
+        raise DriverError(f"the driver cannot be started in {folder}: {error}") from error
 
 
 def _started_thread(work: Any, stream: IO[bytes]) -> threading.Thread:

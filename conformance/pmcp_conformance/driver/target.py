@@ -24,7 +24,7 @@ from pmcp_conformance.driver.messages import (
     Opened,
     StoredExpiry,
 )
-from pmcp_conformance.driver.process import DriverProcess, kill_group
+from pmcp_conformance.driver.process import DriverError, DriverProcess, kill_group
 from pmcp_conformance.target import BackendTarget
 from pmcp_storage import StorageBackend
 
@@ -77,18 +77,23 @@ class DriverTarget(BackendTarget):
         for folder in ("storage", "processes"):
             (Path(self._root) / folder).mkdir()
         try:
-            process = self._started(DESCRIBED_WITHIN)
-            described = process.call("describe", Description, {"protocol": PROTOCOL})
+            self._process = self._started(DESCRIBED_WITHIN)
+            described = self._process.call("describe", Description, {"protocol": PROTOCOL})
+            self._take(described)
         except BaseException:
             self.dispose()
             raise
+        self._process.answer_within = self.answer_within
+        return described
+
+    def _take(self, described: Description) -> None:
+        """Take what a driver says of itself."""
         vars(self).update(described.facts.model_dump())
-        process.answer_within = self.answer_within
-        self._process = process
         self._methods, self._back_doors = described.methods, described.back_doors
         if address := described.address:
             self._address = address.host, address.port
-        return described
+        elif self.offers("open_at"):
+            raise DriverError("it describes the back door open_at and no address: add the address")
 
     def dispose(self) -> None:
         if self._process is not None:

@@ -42,13 +42,16 @@ def describe_drivers(targets: Iterable[BackendTarget]) -> None:
 
     Raises pytest.UsageError for one that does not, or that contradicts itself.
     """
-    for target in targets:
-        if isinstance(target, DriverTarget):
-            try:
-                target.describe()
-            except DriverError as error:
-                raise pytest.UsageError(f"the driver of {target.name}: {error}") from error
-            _checked(target, f"the driver of {target.name}")
+    drivers = [target for target in targets if isinstance(target, DriverTarget)]
+    try:
+        for target in drivers:
+            source = f"the driver of {target.name}"
+            target.describe()
+            _checked(target, source)
+    except (DriverError, pytest.UsageError) as error:
+        for target in drivers:
+            target.dispose()
+        raise pytest.UsageError(f"{source}: {error}") from error
 
 
 def file_of(target: BackendTarget, config: pytest.Config) -> str:

@@ -71,13 +71,12 @@ class ContractSession:
         if self._selection.runs_contract and not names:
             raise no_target(config)
         self._report = RunReport.of(names, _known(config), self._selection.contract)
-        if not workers.is_worker(config):
-            describe_drivers(names.values())
         if workers.is_worker(config):
             # A worker that is terminated ends at once: its controller cleans up.
             self._interrupts.install(but=[signal.SIGTERM, signal.SIGHUP])
             self._ledger = workers.receive_targets(config, self._targets)
         elif names and not config.option.collectonly:
+            describe_drivers(names.values())
             if self._gives_verdict:
                 self._files = ReportFiles(config, names.values())
                 self._show_progress(session)
