@@ -1,0 +1,60 @@
+"""What a target declares of its numbers and its nesting is tried as declared, and no further."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pmcp_conformance.catalogue import catalogue
+from pmcp_conformance.engine.runner import run_rule
+from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.report.results import Outcome
+from pmcp_conformance.targets.memory import MemoryTarget
+from pmcp_storage import InMemoryBackend, StorageBackend, TaskRecord, VersionedRecord
+
+
+def as_javascript_does(text: str) -> Any:
+    """What JSON.parse and JSON.stringify make of a number."""
+    double = float(text)
+    return int(double) if double.is_integer() and abs(double) < 1e21 else double
+
+
+class Doubles(InMemoryBackend):
+    """Has every number of a record pass through a double."""
+
+    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        found = super()._get(owner_id, task_id)
+        return VersionedRecord(through_doubles(found.record), found.version)
+
+    def _list_by_owner(
+        self, owner_id: str, *, limit: int, after: str | None
+    ) -> list[VersionedRecord]:
+        page = super()._list_by_owner(owner_id, limit=limit, after=after)
+        return [VersionedRecord(through_doubles(found.record), found.version) for found in page]
+
+
+def through_doubles(record: TaskRecord) -> TaskRecord:
+    as_double = as_javascript_does
+    read = json.loads(record.to_json(), parse_int=as_double, parse_float=as_double)
+    return TaskRecord.from_json(json.dumps(read))
+
+
+class DoublesTarget(MemoryTarget):
+    name = "doubles"
+
+    def open(self) -> StorageBackend:
+        return Doubles(self._storage)
+
+
+@pytest.mark.parametrize("rule", ["VAL-1", "VAL-2"])
+@pytest.mark.parametrize(
+    ("declared", "outcome"),
+    [("any", Outcome.FAILED), ("64 bits", Outcome.FAILED), ("2^53", Outcome.PASSED)],
+)
+def test_integers_are_exact_as_far_as_declared(rule: str, declared: str, outcome: Outcome) -> None:
+    target = DoublesTarget()
+    target.integers = declared
+    result = run_rule(catalogue()[rule], TargetRun(target))
+    assert result.outcome is outcome, result.finding
