@@ -17,6 +17,7 @@ from pmcp_conformance.driver.process import DriverError
 from pmcp_conformance.driver.target import DriverTarget
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
+from pmcp_conformance.interleaving.waiting import state_of
 from pmcp_conformance.interleaving.yield_points import YieldPoint
 from pmcp_conformance.processes.child import Child
 from pmcp_conformance.processes.fork_server import start_child
@@ -233,11 +234,6 @@ def note_of(trial: Trial, child: Child) -> Path:
     return Path(root) / "processes" / f"{child.pid}"
 
 
-def state_of(pid: str) -> str:
-    """The letter by which the system names the state of a process: T is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
 def test_a_child_has_a_driver_of_its_own_which_dies_with_it(trial: Trial) -> None:
     child = start_child(trial)
     written = trial.record(trial.owner())
@@ -255,7 +251,7 @@ def test_a_driver_stands_still_while_its_child_pauses(trial: Trial) -> None:
     child.call("create", written)
     paused_at = child.pause_at(YieldPoint(1), MethodCall("put", (written,)))
     assert paused_at.endswith("ms after its request")
-    assert state_of(note_of(trial, child).read_text()) == "T"
+    assert state_of(int(note_of(trial, child).read_text())) == "T"
     child.resume()
     assert child.answer() == 2
     assert child.pause_at(YieldPoint(2_000), MethodCall("put", (written,))) == ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mutants.harness import settled
 from pmcp_conformance.catalogue import Rule, catalogue
-from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome, Result
 from support.tcp_server import Message
@@ -16,7 +16,7 @@ def judged(target: TcpTarget, rules: list[Rule]) -> list[Result]:
     """What comes of these rules on a target that leaves nothing behind."""
     run = TargetRun(target)
     try:
-        results = [run_rule(rule, run) for rule in rules]
+        results = [settled(rule, run) for rule in rules]
         assert run.finish() == []
     finally:
         target.dispose()

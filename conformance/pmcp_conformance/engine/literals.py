@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from os.path import commonprefix
 from typing import Any
 
 from pmcp_storage import Task, TaskRecord, TaskStatus, VersionedRecord
@@ -104,7 +105,9 @@ class Literals:
     def _text(self, text: str) -> str:
         if text in self.owners:
             return self.owners[text]
-        within = [owner for owner in self.owners if owner in text]
+        # A text of a megabyte is searched once, not for each of a hundred owners.
+        common = commonprefix(list(self.owners))  # noqa: RUF071 - of ids, not of paths
+        within = [owner for owner in self.owners if owner in text] if common in text else []
         for owner in sorted(within, key=len, reverse=True)[:1]:
             letter = self.owners[owner]
             marked = repr(text.replace(owner, f"<{letter}>"))

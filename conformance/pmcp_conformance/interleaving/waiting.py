@@ -40,8 +40,14 @@ def wait_until_blocked(
 
 def is_blocked(task_id: int | None) -> bool:
     """Whether a thread or process waits for something; False where the system does not say."""
+    return state_of(task_id) == "S"
+
+
+def state_of(task_id: int | None) -> str:
+    """The letter by which the system names the state of a thread or process: S waits, T is stopped;
+    "" where it does not say, or there is none."""
     try:
         state = Path(f"/proc/{task_id}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return state[:1] == ["S"]
+        return ""
+    return state[0]

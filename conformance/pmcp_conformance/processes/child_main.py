@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
+import resource
 import signal
 import sys
 import warnings
@@ -41,7 +42,7 @@ class ChildLoop:
     """The life of a child: one request after the other until its connection ends.
 
     `files` is where the backend's own code is. Besides the methods of a handle, a child can be
-    asked for `open_fresh`, which replaces its handle, and for `increment`.
+    asked for `open_fresh`, which replaces its handle, for `increment`, and for `limit_file_size`.
     """
 
     def __init__(
@@ -145,12 +146,22 @@ class ChildLoop:
             return None
         if call.method == "increment":
             return increment(self._opened(), *call.args)
+        if call.method == "limit_file_size":
+            return limit_file_size(*call.args)
         return getattr(self._opened(), call.method)(*call.args)
 
     def _opened(self) -> StorageBackend:
         if self._handle is None:
             self._handle = self._target.handle()
         return self._handle
+
+
+def limit_file_size(size: int) -> None:
+    """Die, from now on, of a write that would make a file larger than this many bytes; up to there
+    it is carried out."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which Python has set to be ignored
 
 
 def _portable(error: Exception) -> Exception:

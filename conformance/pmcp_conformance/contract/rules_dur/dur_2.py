@@ -32,6 +32,7 @@ from pmcp_conformance.processes.crashes import (
     check_survivors,
     kill_while_writing,
     random_plan,
+    reports_until,
 )
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone
@@ -45,6 +46,12 @@ _LARGE_ROUNDS = 30
 
 _SEVERAL_WRITES = 200_000
 """Bytes of a record that goes to a file or a socket by several writes."""
+
+_SMALLEST_FILE = 1_024
+"""Bytes that a file may have grown to at the first kill."""
+
+_SIZES = 8
+"""Between the last two of the doubled sizes, in the upper of which nobody is killed."""
 
 _LARGE_WRITES = 12
 """In a round: more than there will be time for."""
@@ -77,6 +84,8 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
             trial, partial(expiry_survives_a_kill_at, trial, lifetimes), within=SECONDS / 2
         )
     at_each_yield_point(trial, partial(later_writes_survive, trial), within=SECONDS / 2)
+    if trial.target.in_process:
+        survives_kills_amid_a_file(trial)
     random, telling = Random(trial.seed), 0
     for number in numbers(trial, _LARGE_ROUNDS, until=limit_of(trial, SECONDS)):
         with noting_when(f"after the kill in round {number} of large records"):
@@ -93,6 +102,38 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
             f"in only {telling} of {_ROUNDS} rounds a process came to write before it was killed: "
             "run it again when this machine has less to do"
         )
+
+
+def survives_kills_amid_a_file(trial: Trial) -> None:
+    """Kill children when a file that they write has grown to each of several sizes, of which the
+    last ones lie near the end; a child that writes no file lives."""
+    until = limit_of(trial, SECONDS)
+    size = _SMALLEST_FILE
+    while not until.is_over and survived_a_kill_at_size(trial, size):
+        size *= 2
+    for step in range(1, _SIZES):
+        if size > _SMALLEST_FILE and not until.is_over:
+            survived_a_kill_at_size(trial, size // 2 + step * size // 2 // _SIZES)
+
+
+def survived_a_kill_at_size(trial: Trial, size: int) -> bool:
+    """Let the system kill a child that writes a large record when a file would grow beyond so many
+    bytes; False if none has."""
+    owner = trial.owner()
+    first = trial.record(owner, "k0", variables={"mark": 0})
+    filler = "x" * (min(_SEVERAL_WRITES, trial.target.max_record_bytes) * 3 // 4)
+    second = trial.record(owner, "k1", variables={"mark": 1, "fill": filler})
+    child = start_child(trial)
+    outcome = Attempt(child.call("put", first))
+    child.call("limit_file_size", size)
+    plan = [MethodCall("put", (record,)) for record in (first, second)]
+    child.start_plan(plan[1:])
+    died = not any(isinstance(report, StepDone) for report in reports_until(child, StepDone, 0))
+    child.kill()
+    with noting_when(f"after a process was killed when a file had grown to {size:,} bytes"):
+        end = StepBegun(1) if died else StepDone(1, "acknowledged")
+        check_survivors(trial, owner, plan, [StepDone(0, str(outcome)), end])
+    return died
 
 
 def large_records_survive_a_kill(trial: Trial, random: Random) -> None:
