@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,7 +56,7 @@ class LoggedCall:
 class CallLog:
     """The calls of one rule on its handles; `owners` has the names of owner ids."""
 
-    owners: Mapping[str, str]
+    owners: dict[str, str]
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     handles: dict[str, str] = field(default_factory=dict)
     """How each handle was opened: by which method of the target."""

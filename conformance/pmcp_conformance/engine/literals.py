@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from os.path import commonprefix
 from typing import Any
@@ -47,9 +47,16 @@ class Literals:
     """Writes values down; `began` is when the run of a rule began, `owners` names owner ids."""
 
     began: datetime
-    owners: Mapping[str, str]
+    owners: dict[str, str]
     with_offsets: bool = False
     """Whether instants are told with their offsets from UTC, which storages need not keep."""
+
+    _searched_for: tuple[int, str] = (0, "")
+    _in_common: str = ""
+
+    @cached_property
+    def _exact(self) -> Literals:
+        return replace(self, with_offsets=True)
 
     def code(self, value: Any) -> str:
         """The value as code. Raises NotPlainError."""
@@ -75,7 +82,7 @@ class Literals:
         self, handle: str, operation: str, args: tuple[Any, ...], options: dict[str, Any]
     ) -> str:
         """A call as code. Raises NotPlainError."""
-        exact = replace(self, with_offsets=True)
+        exact = self._exact
         given = {name: value for name, value in options.items() if value is not None}
         texts = [*map(exact.code, args), *exact._named(given)]
         return f"{handle}.{operation}({', '.join(texts)})"
@@ -105,14 +112,20 @@ class Literals:
     def _text(self, text: str) -> str:
         if text in self.owners:
             return self.owners[text]
-        # A text of a megabyte is searched once, not for each of a hundred owners.
-        common = commonprefix(list(self.owners))  # noqa: RUF071 - of ids, not of paths
-        within = [owner for owner in self.owners if owner in text] if common in text else []
-        for owner in sorted(within, key=len, reverse=True)[:1]:
+        for owner in sorted(self._owners_in(text), key=len, reverse=True)[:1]:
             letter = self.owners[owner]
             marked = repr(text.replace(owner, f"<{letter}>"))
             return f"{marked}.replace('<{letter}>', {letter})"
         return text_code(text)
+
+    def _owners_in(self, text: str) -> list[str]:
+        """The owner ids that are a part of the text, which is searched for all of them at once: it
+        may have a megabyte, and there may be hundreds of them."""
+        newest = len(self.owners), next(reversed(self.owners), "")
+        if newest != self._searched_for:
+            self._searched_for = newest
+            self._in_common = commonprefix(list(self.owners))  # noqa: RUF071 - not of paths
+        return [owner for owner in self.owners if owner in text] if self._in_common in text else []
 
     def _instant(self, instant: datetime) -> str:
         offset = instant - self.began

@@ -25,7 +25,8 @@ T = TypeVar("T")
 class Recording:
     """The operations of one rule in the order of their return, as lines of a script.
 
-    Owner ids, which are long, are shown as the letters A, B and so on.
+    Owner ids, which are long, are shown as the letters A, B and so on: only where lines are shown,
+    for there may be hundreds of owners, and nearly all lines are forgotten.
     """
 
     watchdog: Watchdog
@@ -39,10 +40,10 @@ class Recording:
         self, handle: str, operation: str, args: Sequence[Any], outcome: str, **options: Any
     ) -> None:
         """Add an operation with its arguments; options that are None are not shown."""
-        texts = [self._shown(value) for value in args]
+        texts = [_shown(value) for value in args]
         given = {name: value for name, value in options.items() if value is not None}
-        texts += [f"{name}={self._shown(value)}" for name, value in given.items()]
-        self.lines.append(f"{handle}.{operation}({', '.join(texts)})  # {self.shorten(outcome)}")
+        texts += [f"{name}={_shown(value)}" for name, value in given.items()]
+        self.lines.append(f"{handle}.{operation}({', '.join(texts)})  # {outcome}")
 
     def name_owner(self, owner_id: str) -> None:
         """Show this owner by a letter from now on."""
@@ -68,16 +69,16 @@ class Recording:
 
     def shown(self) -> list[str]:
         """The lines for a report: the last ones, and the first where there are many."""
-        if len(self.lines) <= _SHOWN:
-            return self.lines
-        left_out = len(self.lines) - _SHOWN
-        head, tail = self.lines[:4], self.lines[4 - _SHOWN :]
-        return [*head, f"# … {left_out} more operations …", *tail]
+        lines = self.lines
+        if (left_out := len(lines) - _SHOWN) > 0:
+            lines = [*lines[:4], f"# … {left_out} more operations …", *lines[4 - _SHOWN :]]
+        return [self.shorten(line) for line in lines]
 
-    def _shown(self, argument: Any) -> str:
-        if isinstance(argument, TaskRecord):
-            return self.shorten(record_text(argument, brief=expires_as_usual(argument)))
-        return self.shorten(short(argument, 80))
+
+def _shown(argument: Any) -> str:
+    if isinstance(argument, TaskRecord):
+        return record_text(argument, brief=expires_as_usual(argument))
+    return short(argument, 80)
 
 
 def record_text(record: TaskRecord, *, brief: bool = False) -> str:
