@@ -166,16 +166,20 @@ def test_open_at_needs_an_address(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "outcome"),
+    ("backend", "rule", "outcome"),
     [
-        ("support.tcp_store:TcpBackend", "tcp PARTIAL 1 of 186"),
-        ("mutants.rules_flt.flt_3:ConflictsWithItself", "1 failed: FLT-3"),
+        ("support.tcp_store:TcpBackend", "FLT-3", "tcp PARTIAL 1 of 186"),
+        ("mutants.rules_flt.flt_3:ConflictsWithItself", "FLT-3", "1 failed: FLT-3"),
+        ("support.tcp_store:TcpBackend", "FLT-14", "tcp PARTIAL 1 of 186"),
+        ("mutants.rules_flt.flt_14:RefusedReadsAreAbsence", "FLT-14", "1 failed: FLT-14"),
     ],
 )
-def test_faults_reach_a_backend_behind_a_driver(tmp_path: Path, backend: str, outcome: str) -> None:
+def test_faults_reach_a_backend_behind_a_driver(
+    tmp_path: Path, backend: str, rule: str, outcome: str
+) -> None:
     over = ["support.tcp_store:TcpTarget", backend]
     driver = [sys.executable, str(SUPPORT / "target_driver.py"), *over]
-    options = ["--name", "tcp", "tcp::FLT-3"]
+    options = ["--name", "tcp", f"tcp::{rule}"]
     program = [sys.executable, "-m", "pmcp_conformance", "run", *options, "--", *driver]
     ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert outcome in ran.stdout, ran.stdout + ran.stderr

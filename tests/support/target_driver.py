@@ -15,6 +15,7 @@ import pickle
 import sys
 import tempfile
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib import import_module
@@ -86,6 +87,14 @@ class Driver:
     def close(self, handle: str) -> object:
         self.handles.pop(handle).close()
         return {}
+
+    def refusals(self) -> object:
+        told = [
+            {"reason": refusal.reason, "answer": b64encode(refusal.answer).decode()}
+            for refusal in self.target.refusals()
+            if isinstance(refusal.answer, bytes)
+        ]
+        return {"refusals": told}
 
     def get(self, handle: str, owner_id: str, task_id: str) -> object:
         return entry(self.handles[handle].get(owner_id, task_id))

@@ -6,9 +6,10 @@ of processes; the errors of a backend become exceptions in `backend`.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pmcp_conformance.target import BackendTarget
 
@@ -18,9 +19,28 @@ PROTOCOL = 1
 Number = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]*)$", max_length=200)]
 """An integer as text: no JSON library spoils it."""
 
+
+def _checked(text: str) -> str:
+    b64decode(text, validate=True)
+    return text
+
+
+Base64 = Annotated[
+    str, AfterValidator(_checked), Field(json_schema_extra={"contentEncoding": "base64"})
+]
+"""Bytes as text."""
+
 Integers = Literal["any", "64 bits", "2^53"]
 
-BackDoor = Literal["open_fresh", "open_misconfigured", "open_at", "plant", "stored_expiry", "crash"]
+BackDoor = Literal[
+    "open_fresh",
+    "open_misconfigured",
+    "open_at",
+    "plant",
+    "stored_expiry",
+    "crash",
+    "refusals",
+]
 
 OptionalMethod = Literal["put", "count_by_owner"]
 
@@ -183,6 +203,19 @@ class StoredExpiry(Message):
     """In seconds since 1970."""
 
 
+class Refused(Message):
+    """Why the storage's server refuses a request, and how it then answers."""
+
+    reason: str
+    answer: Base64
+
+
+class Refusals(Message):
+    """The most usual ones first."""
+
+    refusals: tuple[Refused, ...] = Field(strict=False)
+
+
 class ErrorData(Message):
     """What an error says to programs."""
 
@@ -219,5 +252,6 @@ METHODS: dict[str, tuple[type[Message], type[Message]]] = {
     "plant": (PlantParams, Nothing),
     "stored_expiry": (RowParams, StoredExpiry),
     "crash": (Nothing, Nothing),
+    "refusals": (Nothing, Refusals),
 }
 """By the name of a method, what its request carries and what its answer is."""

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import tempfile
 import threading
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from pmcp_conformance.driver.messages import (
     Description,
     Nothing,
     Opened,
+    Refusals,
     StoredExpiry,
 )
 from pmcp_conformance.driver.process import DriverError, DriverProcess, kill_group
-from pmcp_conformance.target import BackendTarget
+from pmcp_conformance.target import BackendTarget, Refusal
 from pmcp_storage import StorageBackend
 
 DESCRIBED_WITHIN = 60.0
@@ -133,6 +135,10 @@ class DriverTarget(BackendTarget):
 
     def crash(self) -> None:
         self._call("crash", Nothing, {})
+
+    def refusals(self) -> Sequence[Refusal]:
+        described = self._call("refusals", Refusals, {}).refusals
+        return [Refusal(refused.reason, b64decode(refused.answer)) for refused in described]
 
     def processes(self) -> Sequence[int]:
         return [self._process.pid] if self._process else []
