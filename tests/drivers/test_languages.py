@@ -30,6 +30,7 @@ DRIVERS = {
 BROKEN = {
     "go": {
         "go-broken-floats": ["VAL-2"],
+        "go-broken-in-place": ["DUR-2", "DUR-8"],
         "go-broken-lock-per-handle": ["CON-1", "CON-2", "CON-4", "CON-10"],
         "go-broken-swallowed-error": ["ERR-3"],
     },
