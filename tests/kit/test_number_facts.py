@@ -12,7 +12,13 @@ from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.memory import MemoryTarget
-from pmcp_storage import InMemoryBackend, StorageBackend, TaskRecord, VersionedRecord
+from pmcp_storage import (
+    BackendError,
+    InMemoryBackend,
+    StorageBackend,
+    TaskRecord,
+    VersionedRecord,
+)
 
 
 def as_javascript_does(text: str) -> Any:
@@ -57,4 +63,46 @@ def test_integers_are_exact_as_far_as_declared(rule: str, declared: str, outcome
     target = DoublesTarget()
     target.integers = declared
     result = run_rule(catalogue()[rule], TargetRun(target))
+    assert result.outcome is outcome, result.finding
+
+
+def levels(value: Any) -> int:
+    """How deep the lists and objects of a value are nested."""
+    if not isinstance(value, list | dict):
+        return 0
+    members = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(levels, members), default=0)
+
+
+class Shallow(InMemoryBackend):
+    """Refuses what is nested deeper than 20 levels, as parsers with a limit do."""
+
+    def _create(self, record: TaskRecord) -> int:
+        return super()._create(checked(record))
+
+    def _put(self, record: TaskRecord) -> int:
+        return super()._put(checked(record))
+
+
+def checked(record: TaskRecord) -> TaskRecord:
+    if max(levels(record.variables), levels(record.result)) > 20:
+        raise BackendError("it is nested too deeply; nothing was written")
+    return record
+
+
+class ShallowTarget(MemoryTarget):
+    name = "shallow"
+
+    def open(self) -> StorageBackend:
+        return Shallow(self._storage)
+
+
+@pytest.mark.parametrize(
+    ("declared", "outcome"),
+    [(64, Outcome.FAILED), (21, Outcome.FAILED), (20, Outcome.PASSED)],
+)
+def test_nesting_is_tried_as_deep_as_declared(declared: int, outcome: Outcome) -> None:
+    target = ShallowTarget()
+    target.max_nesting = declared
+    result = run_rule(catalogue()["VAL-6"], TargetRun(target))
     assert result.outcome is outcome, result.finding
