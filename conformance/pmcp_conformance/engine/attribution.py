@@ -49,13 +49,14 @@ def judged_error(error: Exception, rule: Rule) -> Exception:
     return error
 
 
-def is_honest_failure(error: Exception) -> bool:
-    """Whether a premise has failed by a BackendError, after which nothing is in doubt."""
+def failure_of_storage(error: Exception) -> BackendError | None:
+    """The error by which the storage says that it has failed, if a rule has ended by one."""
     cause: BaseException | None = error.cause if isinstance(error, Blocked) else error
     if isinstance(cause, Violation):
         cause = cause.__cause__
-    doubtful = (CorruptRecordError, OutcomeUnknownError)
-    return isinstance(cause, BackendError) and not isinstance(cause, doubtful)
+    if isinstance(cause, BackendError) and not isinstance(cause, CorruptRecordError):
+        return cause
+    return None
 
 
 def attributed(result: Result, run: TargetRun, run_again: RunAgain) -> Result:
@@ -63,7 +64,8 @@ def attributed(result: Result, run: TargetRun, run_again: RunAgain) -> Result:
     it; other results as they are."""
     if result.outcome is not Outcome.BLOCKED:
         return result
-    may_work_again = run.failed_honestly
+    failure = run.storage_failure
+    may_work_again = failure is not None and not isinstance(failure, OutcomeUnknownError)
     blocking = _result_of(result.blocked_by, run, run_again)
     if blocking.outcome is Outcome.INCONCLUSIVE:
         return replace(result, outcome=Outcome.INCONCLUSIVE, reason=blocking.reason)

@@ -25,7 +25,7 @@ from pmcp_conformance.engine.watchdog import Hang, Watchdog, WatchedBackend, clo
 from pmcp_conformance.engine.watched_target import call_watched, failure_of
 from pmcp_conformance.report.results import Leftover, Result
 from pmcp_conformance.target import BackendTarget
-from pmcp_storage import StorageBackend, StorageError
+from pmcp_storage import BackendError, StorageBackend, StorageError
 
 _MOST_HANGS = 3
 
@@ -68,8 +68,9 @@ class TargetRun:
         self.owners: list[str] = []
         self.results: dict[str, Result] = {}
         """What has become of rules so far, of those in parts of the last one."""
-        self.failed_honestly = False
-        """Whether a BackendError has ended the last rule: the storage may work again."""
+        self.storage_failure: BackendError | None = None
+        """What has ended the last rule, where the storage says that it has failed: it may work
+        again."""
         self.tokens: list[str] = []
         """Those of fresh storage that has not been taken down."""
         self.underway: Watchdog | None = None
