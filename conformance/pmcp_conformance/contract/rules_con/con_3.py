@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_con.support import CONTENDERS, ROUNDS, contend, succeeded
+from pmcp_conformance.contract.rules_con.support import (
+    CONTENDERS,
+    ROUNDS,
+    contend,
+    races,
+    racing_record,
+    succeeded,
+)
 from pmcp_conformance.contract.support import overlap_in_server
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
@@ -35,7 +42,7 @@ def puts_share_out_versions(trial: Trial) -> None:
     spread = contenders(trial, CONTENDERS)
 
     def puts(key: str) -> list[Call]:
-        return [partial(handle.put, trial.record(owner, key)) for handle in spread]
+        return [partial(handle.put, racing_record(trial, owner, key)) for handle in spread]
 
     def overwrites(key: str) -> list[Call]:
         trial.store_record(owner, f"present, {key}")
@@ -53,7 +60,7 @@ def puts_share_out_versions(trial: Trial) -> None:
     explore_overlaps(trial, lambda key: puts(key)[:2], check)
     explore_overlaps(trial, overwrites, check_present)
     overlap_in_server(trial, two_puts, check)
-    for number in range(ROUNDS // 2):
+    for number in races(trial, ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key)))
 

@@ -11,6 +11,8 @@ from pmcp_conformance.contract.rules_con.support import (
     check_exactly_one,
     check_winner_stored,
     contend,
+    races,
+    racing_record,
     succeeded,
 )
 from pmcp_conformance.engine.attempt import Attempt, Call
@@ -40,7 +42,7 @@ def one_creation_wins(trial: Trial) -> None:
 
     def creates(key: str) -> list[partial[int]]:
         owner = trial.owner()  # a fresh one, of which the storage has not even a lock
-        return [partial(handle.create, trial.record(owner, key)) for handle in spread]
+        return [partial(handle.create, racing_record(trial, owner, key)) for handle in spread]
 
     def check(_: str, attempts: list[Attempt]) -> None:
         check_exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
@@ -55,7 +57,7 @@ def one_creation_wins(trial: Trial) -> None:
         one, other = spread[:2]
         pair = partial(creation_and_recreation, trial, one, other)
         explore_overlaps(trial, pair, check_recreated)
-    for number in range(ROUNDS):
+    for number in races(trial, ROUNDS):
         calls = creates(key := f"round {number}")
         attempts = contend(trial, number, calls)
         check(key, attempts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
@@ -10,11 +10,21 @@ from pmcp_conformance.contract.rules_exp.support import past
 from pmcp_conformance.contract.support import HOUR, overlap_in_server
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
+from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation, premise
 from pmcp_conformance.expectations import listed_ids
 from pmcp_conformance.interleaving.exploration import explore_crossings, explore_overlaps
+from pmcp_conformance.interleaving.simultaneous import call_simultaneously
 from pmcp_storage import StorageBackend
+
+_BESIDE = 1_000
+"""Records that a cleanup looks at and leaves alone."""
+
+_RACES = 100
+
+_SECONDS = 1.5
+"""For the races, where an operation takes milliseconds."""
 
 
 @rule("EXP-10", facts=("not native_expiry",))
@@ -46,6 +56,24 @@ def cleanup_spares_the_refreshed(trial: Trial) -> None:
         trial, partial(cleanup_and_newcomer, trial), lambda _, attempts: raise_unexpected(attempts)
     )
     overlap_in_server(trial, pair, partial(check, put=1))
+    if not trial.target.in_process:
+        race_cleanups(trial, partial(pair, handle), partial(check, put=1))
+
+
+def race_cleanups(
+    trial: Trial,
+    pair: Callable[[str], Sequence[Call]],
+    check: Callable[[str, list[Attempt]], None],
+) -> None:
+    """Let the calls of a pair race where none can be stopped in its midst, over a storage with so
+    many records that a cleanup takes a while to look through them."""
+    beside = trial.owner()
+    for number in range(_BESIDE):
+        trial.store_record(beside, f"{number:04}")
+    for number in numbers(trial, _RACES, until=limit_of(trial, _SECONDS)):
+        order = 1 if number % 2 else -1
+        attempts = call_simultaneously(trial.watchdog, pair(key := f"race {number}")[::order])
+        check(key, attempts[::order])
 
 
 def check_refreshed(trial: Trial, owner: str, key: str, attempts: list[Attempt], put: int) -> None:

@@ -10,7 +10,7 @@ from pmcp_conformance.contract.rules_store.support import CHANGES, expect_same
 from pmcp_conformance.engine.trial import Trial
 
 
-@rule("STORE-14", back_doors=("plant",))
+@rule("STORE-14", facts=("keeps_unknown_fields",), back_doors=("plant",))
 def unknown_fields_survive(trial: Trial) -> None:
     """Fields of record and task that this version does not know survive every change.
 

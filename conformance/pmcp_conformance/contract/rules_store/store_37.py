@@ -32,7 +32,7 @@ WRITTEN: list[tuple[TaskChange, set[str]]] = [
 """Changes of a task, and the fields that each writes."""
 
 
-@rule("STORE-37", since="1.2")
+@rule("STORE-37", facts=("keeps_unknown_fields",), since="1.2")
 def one_write(trial: Trial) -> None:
     """change makes what decide returns of the task in one write, after one read or, of a task that
     is known, none, and leaves everything else as it was; where that is None, nothing is written.

@@ -29,7 +29,7 @@ _ATTEMPTS = 100
 """How often a change may be overtaken before it has not given up."""
 
 
-@rule("STORE-39", since="1.2")
+@rule("STORE-39", facts=("keeps_unknown_fields",), since="1.2")
 def decided_anew(trial: Trial) -> None:
     """Where others change the task between read and write, change decides anew on what is stored
     then, so that both changes are kept; overtaken every time, it gives up with TaskConflictError.

@@ -66,7 +66,7 @@ LOSSES = [
 ]
 
 
-@rule("STORE-41", since="1.2")
+@rule("STORE-41", facts=("keeps_unknown_fields",), since="1.2")
 def nothing_applied_twice(trial: Trial) -> None:
     """Where the answer to its write was lost, change finds out whether it was made and makes it
     once, whatever others do meanwhile; what it cannot find out raises TaskOutcomeUnknownError.

@@ -29,7 +29,7 @@ from pmcp_storage import (
 )
 
 
-@rule("STORE-42", since="1.2")
+@rule("STORE-42", facts=("keeps_unknown_fields",), since="1.2")
 def progress(trial: Trial) -> None:
     """report_progress sets the message of a task that has not ended and keeps everything else, also
     what others write meanwhile, in two requests; a task that has ended is left as it is.
