@@ -61,6 +61,15 @@ def _dynamodb_endpoint() -> str:
     return os.environ["AWS_ENDPOINT_URL"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_of_inner_runs() -> Iterator[None]:
+    """What the runs that tests start leave out: importing it takes half of the time of a short one,
+    and there are hundreds of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:valkey -p no:platformdirs")
+        yield
+
+
 @pytest.fixture(scope="session")
 def dynamodb_client() -> Iterator[DynamoDBClient]:
     """A client that speaks to the engine directly."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from os.path import commonprefix
 from typing import Any
 
 from pmcp_conformance.engine.violation import Violation
@@ -12,10 +13,24 @@ from pmcp_storage import Task, TaskRecord
 
 def short(value: object, most: int = 160) -> str:
     """A value's repr, its middle left out where it is long."""
-    text = repr(value)
+    return short_text(repr(value), most)
+
+
+def short_text(text: str, most: int) -> str:
+    """A text, its middle left out where it is long."""
     if len(text) <= most:
         return text
     return f"{text[: most * 2 // 3]}…[{len(text)} characters]…{text[-most // 6 :]}"
+
+
+def short_apart(expected: object, observed: object, most: int = 160) -> tuple[str, str]:
+    """Two values that differ, in short: where that leaves out the difference, what is around it."""
+    one, other = repr(expected), repr(observed)
+    if short_text(one, most) != short_text(other, most):
+        return short_text(one, most), short_text(other, most)
+    alike = len(commonprefix([one, other]))  # noqa: RUF071 - not of paths
+    begin, end = max(0, alike - most // 4), alike + most
+    return f"…{one[begin:end]}…", f"…{other[begin:end]}…"
 
 
 def expect_same_record(expected: TaskRecord, observed: object) -> None:
@@ -62,7 +77,8 @@ def _differences(expected: Any, observed: Any, place: str) -> Iterator[Violation
 
 
 def _difference(expected: Any, observed: Any, place: str) -> Violation:
-    return Violation(f"{place} = {short(expected)}", f"{place} = {short(observed)}")
+    one, other = short_apart(expected, observed)
+    return Violation(f"{place} = {one}", f"{place} = {other}")
 
 
 def _dict_differences(

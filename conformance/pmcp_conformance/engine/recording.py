@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from pmcp_storage import StorageBackend, TaskRecord, VersionedRecord
 
 _SHOWN = 16
 """Lines that a report shows."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
+"""Owner ids of which there is nothing to see."""
 
 T = TypeVar("T")
 
@@ -72,7 +76,14 @@ class Recording:
         lines = self.lines
         if (left_out := len(lines) - _SHOWN) > 0:
             lines = [*lines[:4], f"# … {left_out} more operations …", *lines[4 - _SHOWN :]]
-        return [self.shorten(line) for line in lines]
+        shortened = [self.shorten(line) for line in lines]
+        return shortened + list(self._odd_owners("\n".join(shortened)))
+
+    def _odd_owners(self, text: str) -> Iterator[str]:
+        """What those of the letters in a text stand for whose characters may matter."""
+        for owner_id, letter in self.owners.items():
+            if not _PLAIN.fullmatch(owner_id) and re.search(rf"\b{letter}\b", text):
+                yield f"# {letter} is {short(owner_id, 80)}"
 
 
 def _shown(argument: Any) -> str:

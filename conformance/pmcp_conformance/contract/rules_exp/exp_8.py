@@ -50,7 +50,7 @@ def all_or_none_see_it(trial: Trial) -> None:
         wait_until_past(trial, expires_at)
         for ((first, look), (second, look_again)), owner in pairs.items():
             if not look(owner):
-                observed = f"{first} treated an expired record as gone, {second} then found it"
+                observed = f"{first} took an expired record for gone, {second} then for present"
                 expect(not look_again(owner), f"{second} to agree with {first}", observed)
         pages_and_counts_agree(trial, mixed)
     many_hidden_in_a_row(trial)

@@ -11,9 +11,9 @@ from typing import Any
 
 from pmcp_conformance.contract.rules_store.bench import StoreBench
 from pmcp_conformance.contract.support import HOUR
-from pmcp_conformance.engine.comparison import short
+from pmcp_conformance.engine.comparison import short_apart
 from pmcp_conformance.engine.trial import Trial
-from pmcp_conformance.expectations import expect
+from pmcp_conformance.engine.violation import Violation
 from pmcp_storage import (
     GenericTaskStore,
     Task,
@@ -127,7 +127,9 @@ def fields_of(record: TaskRecord) -> dict[str, Any]:
 
 def expect_same(name: str, expected: object, observed: object) -> None:
     """The observed value is the expected one."""
-    expect(observed == expected, f"{name}: {short(expected)}", f"{name}: {short(observed)}")
+    if observed != expected:
+        one, other = short_apart(expected, observed)
+        raise Violation(f"{name}: {one}", f"{name}: {other}")
 
 
 def expect_requests(
