@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from os.path import commonprefix
 from typing import Any
 
 from pmcp_conformance.engine.violation import Violation
@@ -28,9 +27,16 @@ def short_apart(expected: object, observed: object, most: int = 160) -> tuple[st
     one, other = repr(expected), repr(observed)
     if short_text(one, most) != short_text(other, most):
         return short_text(one, most), short_text(other, most)
-    alike = len(commonprefix([one, other]))  # noqa: RUF071 - not of paths
+    alike = len(common_start(one, other))
     begin, end = max(0, alike - most // 4), alike + most
     return f"…{one[begin:end]}…", f"…{other[begin:end]}…"
+
+
+def common_start(one: str, other: str) -> str:
+    """What both texts begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    differing = (number for number, (mine, others) in pairs if mine != others)
+    return one[: next(differing, min(len(one), len(other)))]
 
 
 def expect_same_record(expected: TaskRecord, observed: object) -> None:

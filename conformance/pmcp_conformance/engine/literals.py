@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from os.path import commonprefix
 from typing import Any
 
+from pmcp_conformance.engine.comparison import common_start
 from pmcp_storage import Task, TaskRecord, TaskStatus, VersionedRecord
 
 LIFETIME = timedelta(minutes=50)
@@ -124,7 +124,8 @@ class Literals:
         newest = len(self.owners), next(reversed(self.owners), "")
         if newest != self._searched_for:
             self._searched_for = newest
-            self._in_common = commonprefix(list(self.owners))  # noqa: RUF071 - not of paths
+            first, last = min(self.owners, default=""), max(self.owners, default="")
+            self._in_common = common_start(first, last)
         return [owner for owner in self.owners if owner in text] if self._in_common in text else []
 
     def _instant(self, instant: datetime) -> str:

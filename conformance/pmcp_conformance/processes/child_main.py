@@ -159,8 +159,9 @@ class ChildLoop:
 def limit_file_size(size: int) -> None:
     """Die, from now on, of a write that would make a file larger than this many bytes; up to there
     it is carried out."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # whose size nobody wants
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which Python has set to be ignored
 
 

@@ -60,16 +60,16 @@ def one_swap_wins(trial: Trial) -> None:
     owner = trial.owner()
     spread = contenders(trial, CONTENDERS)
 
-    def swaps(key: str) -> list[partial[int]]:
+    def swaps(key: str, race: int = 1) -> list[partial[int]]:
         trial.store_record(owner, key)
-        records = [racing_record(trial, owner, key) for _ in spread]
+        records = [racing_record(trial, owner, key, race) for _ in spread]
         pairs = zip(spread, records, strict=True)
         return [partial(handle.put_if_version, record, 1) for handle, record in pairs]
 
     judge = _Races()
     explore_overlaps(trial, lambda key: swaps(key)[:2], lambda _, attempts: judge.check(attempts))
     for number in races(trial, ROUNDS if is_fast(trial) else 3 * ROUNDS):
-        calls = swaps(f"round {number}")
+        calls = swaps(f"round {number}", number)
         attempts = contend(trial, number, calls)
         judge.check(attempts)
         check_winner_stored(trial, calls, attempts, 2)

@@ -41,8 +41,8 @@ def puts_share_out_versions(trial: Trial) -> None:
     owner = trial.owner()
     spread = contenders(trial, CONTENDERS)
 
-    def puts(key: str) -> list[Call]:
-        return [partial(handle.put, racing_record(trial, owner, key)) for handle in spread]
+    def puts(key: str, race: int = 1) -> list[Call]:
+        return [partial(handle.put, racing_record(trial, owner, key, race)) for handle in spread]
 
     def overwrites(key: str) -> list[Call]:
         trial.store_record(owner, f"present, {key}")
@@ -62,7 +62,7 @@ def puts_share_out_versions(trial: Trial) -> None:
     overlap_in_server(trial, two_puts, check)
     for number in races(trial, ROUNDS // 2):
         key = f"round {number}"
-        check(key, contend(trial, number, puts(key)))
+        check(key, contend(trial, number, puts(key, number)))
 
 
 def stored_version(trial: Trial, owner: str, key: str) -> int:

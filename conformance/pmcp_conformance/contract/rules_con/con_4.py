@@ -40,9 +40,9 @@ def one_creation_wins(trial: Trial) -> None:
     """
     spread = contenders(trial, CONTENDERS)
 
-    def creates(key: str) -> list[partial[int]]:
+    def creates(key: str, race: int = 1) -> list[partial[int]]:
         owner = trial.owner()  # a fresh one, of which the storage has not even a lock
-        return [partial(handle.create, racing_record(trial, owner, key)) for handle in spread]
+        return [partial(handle.create, racing_record(trial, owner, key, race)) for handle in spread]
 
     def check(_: str, attempts: list[Attempt]) -> None:
         check_exactly_one(attempts, succeeded(attempts, AlreadyExistsError))
@@ -58,7 +58,7 @@ def one_creation_wins(trial: Trial) -> None:
         pair = partial(creation_and_recreation, trial, one, other)
         explore_overlaps(trial, pair, check_recreated)
     for number in races(trial, ROUNDS):
-        calls = creates(key := f"round {number}")
+        calls = creates(key := f"round {number}", number)
         attempts = contend(trial, number, calls)
         check(key, attempts)
         check_winner_stored(trial, calls, attempts, 1)
