@@ -97,35 +97,6 @@ def test_a_storage_that_fails_once_and_honestly_is_not_accused() -> None:
     assert (result.outcome, FailsOnce.failures) == (Outcome.PASSED, 0)
 
 
-class AnswersLate(InMemoryBackend):
-    """Waits for its storage in vain, and says so, as often as is said here."""
-
-    failures = 0
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        if AnswersLate.failures:
-            AnswersLate.failures -= 1
-            raise OutcomeUnknownError("no answer within a second")
-        return super()._get(owner_id, task_id)
-
-
-@pytest.mark.parametrize(
-    ("load", "failures", "outcome"),
-    [(1.0, 1, Outcome.FAILED), (8.0, 2, Outcome.PASSED), (8.0, 3, Outcome.FAILED)],
-)
-def test_on_a_busy_machine_a_failure_of_the_storage_is_looked_at_again(
-    monkeypatch: pytest.MonkeyPatch, load: float, failures: int, outcome: Outcome
-) -> None:
-    monkeypatch.setattr("pmcp_conformance.engine.runner.load_factor", lambda: load)
-    run = TargetRun(MutantTarget(AnswersLate))
-    assert run_rule(catalogue()["GET-1"], run).outcome is Outcome.PASSED
-    AnswersLate.failures = failures
-    result = run_rule(catalogue()["GET-2"], run)
-    AnswersLate.failures = 0
-    run.close()
-    assert result.outcome is outcome
-
-
 class RacesOnce(FailsOnce):
     """One listing ends in the error of a race."""
 
