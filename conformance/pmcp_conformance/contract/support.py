@@ -5,7 +5,7 @@ overlap within the server, and an owner with very many records.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from pmcp_conformance.engine.attempt import Attempt, Call, repeated
 from pmcp_conformance.engine.handles import watched
+from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation, premise
@@ -32,6 +33,11 @@ _WRITERS = 8
 
 _SECONDS = 1.0
 """How long more than `_SOME` of them may take."""
+
+_RACES_ELSEWHERE = 2_000
+
+_SECONDS_ELSEWHERE = 1.0
+"""For these races, where an operation takes milliseconds."""
 
 EQUAL_CONTENTS: dict[str, Any] = {"variables": {"equal": ["contents"]}, "result": ["equal"]}
 """For several records: a storage may keep them once, but must not let one change the others."""
@@ -143,6 +149,15 @@ def create_many(trial: Trial, handle: StorageBackend, record: TaskRecord) -> lis
 def successive_writes(handle: RecordedBackend) -> list[Callable[[TaskRecord], int]]:
     """Every operation that writes, to be called in this order on one key that is absent."""
     return [handle.create, handle.put, lambda record: handle.put_if_version(record, 2)]
+
+
+def race_numbers(trial: Trial, usual: int) -> Iterator[int]:
+    """The numbers of a rule's races, of which there are `usual` many, and as many as there is time
+    for where the backend's code runs elsewhere, so that no call can be stopped in its midst."""
+    if trial.target.in_process:
+        yield from range(usual)
+    else:
+        yield from numbers(trial, _RACES_ELSEWHERE, until=limit_of(trial, _SECONDS_ELSEWHERE))
 
 
 def overlap_in_server(

@@ -11,9 +11,9 @@ from pmcp_conformance.contract.rules_con.support import (
     check_one_winner,
     check_winner_stored,
     contend,
-    races,
     racing_record,
 )
+from pmcp_conformance.contract.support import race_numbers
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
@@ -66,15 +66,15 @@ def one_swap_wins(trial: Trial) -> None:
         pairs = zip(spread, records, strict=True)
         return [partial(handle.put_if_version, record, 1) for handle, record in pairs]
 
-    judge = _Races()
-    explore_overlaps(trial, lambda key: swaps(key)[:2], lambda _, attempts: judge.check(attempts))
-    for number in races(trial, ROUNDS if is_fast(trial) else 3 * ROUNDS):
+    races = _Races()
+    explore_overlaps(trial, lambda key: swaps(key)[:2], lambda _, attempts: races.check(attempts))
+    for number in race_numbers(trial, ROUNDS if is_fast(trial) else 3 * ROUNDS):
         calls = swaps(f"round {number}", number)
         attempts = contend(trial, number, calls)
-        judge.check(attempts)
+        races.check(attempts)
         check_winner_stored(trial, calls, attempts, 2)
     if all(map(trial.target.offers, ("address", "open_at"))):
-        swaps_that_arrive_together(trial, owner, judge)
+        swaps_that_arrive_together(trial, owner, races)
 
 
 class _Races:
@@ -90,7 +90,7 @@ class _Races:
             check_one_winner(attempts)
 
 
-def swaps_that_arrive_together(trial: Trial, owner: str, judge: _Races) -> None:
+def swaps_that_arrive_together(trial: Trial, owner: str, races: _Races) -> None:
     """Pairs of swaps whose requests reach the server at the same instant and keep it at work for a
     while, which the threads of one client alone hardly bring about.
     """
@@ -104,7 +104,7 @@ def swaps_that_arrive_together(trial: Trial, owner: str, judge: _Races) -> None:
             records = [trial.record(owner, key, variables={"fill": fill}) for _ in range(2)]
             connection.proxy.gather(len(records))
             swaps = [partial(handle.put_if_version, record, 1) for record in records]
-            judge.check(call_simultaneously(trial.watchdog, swaps))
+            races.check(call_simultaneously(trial.watchdog, swaps))
             gathered += connection.proxy.gathered
             if number == _GIVE_UP_AFTER and not gathered:
                 return

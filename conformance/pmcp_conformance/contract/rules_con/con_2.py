@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_con.support import Incrementer, check_counter, races
+from pmcp_conformance.contract.rules_con.support import Incrementer, check_counter
+from pmcp_conformance.contract.support import race_numbers
 from pmcp_conformance.engine.attempt import raise_unexpected
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
@@ -30,7 +31,7 @@ def increments_are_not_lost(trial: Trial) -> None:
     that the database rolled back. After a serialization failure send the same statement with the
     same expected version, or report the conflict.
     """
-    for number in races(trial, 3 if is_fast(trial) else 1):
+    for number in race_numbers(trial, 3 if is_fast(trial) else 1):
         check_increments(trial, 2 + number)
 
 

@@ -9,11 +9,10 @@ from pmcp_conformance.contract.rules_con.support import (
     CONTENDERS,
     ROUNDS,
     contend,
-    races,
     racing_record,
     succeeded,
 )
-from pmcp_conformance.contract.support import overlap_in_server
+from pmcp_conformance.contract.support import overlap_in_server, race_numbers
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.trial import Trial
@@ -60,7 +59,7 @@ def puts_share_out_versions(trial: Trial) -> None:
     explore_overlaps(trial, lambda key: puts(key)[:2], check)
     explore_overlaps(trial, overwrites, check_present)
     overlap_in_server(trial, two_puts, check)
-    for number in races(trial, ROUNDS // 2):
+    for number in race_numbers(trial, ROUNDS // 2):
         key = f"round {number}"
         check(key, contend(trial, number, puts(key, number)))
 

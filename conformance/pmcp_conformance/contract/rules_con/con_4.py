@@ -11,10 +11,10 @@ from pmcp_conformance.contract.rules_con.support import (
     check_exactly_one,
     check_winner_stored,
     contend,
-    races,
     racing_record,
     succeeded,
 )
+from pmcp_conformance.contract.support import race_numbers
 from pmcp_conformance.engine.attempt import Attempt, Call
 from pmcp_conformance.engine.handles import contenders
 from pmcp_conformance.engine.pacing import is_fast
@@ -57,7 +57,7 @@ def one_creation_wins(trial: Trial) -> None:
         one, other = spread[:2]
         pair = partial(creation_and_recreation, trial, one, other)
         explore_overlaps(trial, pair, check_recreated)
-    for number in races(trial, ROUNDS):
+    for number in race_numbers(trial, ROUNDS):
         calls = creates(key := f"round {number}", number)
         attempts = contend(trial, number, calls)
         check(key, attempts)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 
 from pmcp_conformance.engine.attempt import Attempt, Call, explained
-from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Inconclusive, Violation
 from pmcp_conformance.expectations import expect, expect_returns, expect_stored
@@ -28,11 +27,6 @@ CONTENDERS = 8
 ROUNDS = 12
 """Races of a rule, more or fewer by a factor where one shows more or less."""
 
-_RACES_ELSEWHERE = 2_000
-
-_SECONDS_ELSEWHERE = 1.0
-"""For these races, where an operation takes milliseconds."""
-
 _LARGE = 100_000
 """Bytes of a record whose copying takes as long as what happens between two looks at a map."""
 
@@ -44,15 +38,6 @@ _MOST_TRIES = 1000
 
 _LONGEST_PAUSE = 0.02
 """Seconds after a failure, at most, until the next try: others have what it failed for."""
-
-
-def races(trial: Trial, usual: int) -> Iterator[int]:
-    """The numbers of a rule's races, of which there are `usual` many, and more of them where the
-    backend's code runs elsewhere, so that no call can be stopped in its midst."""
-    if trial.target.in_process:
-        yield from range(usual)
-    else:
-        yield from numbers(trial, _RACES_ELSEWHERE, until=limit_of(trial, _SECONDS_ELSEWHERE))
 
 
 def racing_record(trial: Trial, owner: str, key: str, race: int = 1) -> TaskRecord:

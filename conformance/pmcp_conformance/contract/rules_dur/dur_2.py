@@ -42,13 +42,13 @@ _LIFETIMES = (timedelta(minutes=50), None)
 """Of a record, and of the one that replaces it."""
 
 _LARGE_ROUNDS = 30
-"""Of kills while large records are written: one in seven has shown a missing journal."""
+"""Of kills while large records are written: few of them meet a write."""
 
 _SEVERAL_WRITES = 200_000
 """Bytes of a record that goes to a file or a socket by several writes."""
 
 _TIMES = 4
-"""That instants are tried."""
+"""How often each instant is tried, where nothing but instants can be had."""
 
 _SMALLEST_FILE = 1_024
 """Bytes that a file may have grown to at the first kill."""

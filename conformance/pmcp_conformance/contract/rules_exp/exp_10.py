@@ -7,10 +7,9 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.rules_exp.support import past
-from pmcp_conformance.contract.support import HOUR, overlap_in_server
+from pmcp_conformance.contract.support import HOUR, overlap_in_server, race_numbers
 from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected
 from pmcp_conformance.engine.handles import contenders
-from pmcp_conformance.engine.pacing import limit_of, numbers
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation, premise
 from pmcp_conformance.expectations import listed_ids
@@ -20,11 +19,6 @@ from pmcp_storage import StorageBackend
 
 _BESIDE = 1_000
 """Records that a cleanup looks at and leaves alone."""
-
-_RACES = 100
-
-_SECONDS = 1.5
-"""For the races, where an operation takes milliseconds."""
 
 
 @rule("EXP-10", facts=("not native_expiry",))
@@ -70,7 +64,7 @@ def race_cleanups(
     beside = trial.owner()
     for number in range(_BESIDE):
         trial.store_record(beside, f"{number:04}")
-    for number in numbers(trial, _RACES, until=limit_of(trial, _SECONDS)):
+    for number in race_numbers(trial, 0):
         order = 1 if number % 2 else -1
         attempts = call_simultaneously(trial.watchdog, pair(key := f"race {number}")[::order])
         check(key, attempts[::order])
