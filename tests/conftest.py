@@ -65,8 +65,9 @@ def _dynamodb_endpoint() -> str:
 def _plugins_of_inner_runs() -> Iterator[None]:
     """What the runs that tests start leave out: importing it takes half of the time of a short one,
     and there are hundreds of them."""
+    plugins = ("anyio", "hypothesispytest", "platformdirs", "valkey")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:valkey -p no:platformdirs")
+        patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{plugin}" for plugin in plugins))
         yield
 
 

@@ -1,6 +1,9 @@
-"""On a busy machine a storage that says honestly that it has failed is looked at again."""
+"""On a busy machine a rule is tried again that cannot be judged, or whose storage says that it has
+failed."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +11,7 @@ from mutants.base import MutantTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
+from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.report.results import Outcome
 from pmcp_storage import InMemoryBackend, OutcomeUnknownError, VersionedRecord
 
@@ -39,3 +43,29 @@ def test_a_failure_of_the_storage_is_looked_at_again_twice(
     AnswersLate.failures = 0
     run.close()
     assert result.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("load", "shortfalls", "outcome"),
+    [
+        (1.0, 1, Outcome.INCONCLUSIVE),
+        (1.5, 2, Outcome.PASSED),
+        (1.5, 3, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_what_cannot_be_judged_is_tried_again_twice(
+    monkeypatch: pytest.MonkeyPatch, load: float, shortfalls: int, outcome: Outcome
+) -> None:
+    left = shortfalls
+
+    def tries_too_little(trial: Trial) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            trial.shortfalls.append("too little tried")
+
+    monkeypatch.setattr("pmcp_conformance.engine.runner.load_factor", lambda: load)
+    rule = replace(catalogue()["GET-1"], check=tries_too_little)
+    run = TargetRun(MutantTarget(InMemoryBackend))
+    assert run_rule(rule, run).outcome is outcome
+    run.close()

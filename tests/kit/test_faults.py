@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mutants.harness import settled
+from mutants.harness import run_parts
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome, Result
@@ -16,7 +16,7 @@ def judged(target: TcpTarget, rules: list[Rule]) -> list[Result]:
     """What comes of these rules on a target that leaves nothing behind."""
     run = TargetRun(target)
     try:
-        results = [settled(rule, run) for rule in rules]
+        results = [run_parts(rule, run) for rule in rules]
         assert run.finish() == []
     finally:
         target.dispose()

@@ -14,7 +14,7 @@ import pytest
 
 from mutants import Mutant, mutants
 from mutants.base import CollatedStorage, Merging, Recoding
-from mutants.harness import convict, prepared, settled, summary
+from mutants.harness import convict, prepared, run_parts, summary
 from mutants.postgres import Locking
 from mutants.postgres_target import PgTarget
 from mutants.rules_err.support import MissingTarget
@@ -102,9 +102,9 @@ def test_the_postgres_that_mutants_are_made_from_breaks_no_rule(group: str) -> N
         rules = [rule for rule in catalogue().values() if rule.id.startswith(f"{group}-")]
         rules = [rule for rule in rules if not rule.why_unproven(run.target)]
         fine = (Outcome.PASSED, Outcome.NOT_APPLICABLE)
-        suspects = [rule for rule in rules if settled(rule, run).outcome not in fine]
+        suspects = [rule for rule in rules if run_parts(rule, run).outcome not in fine]
         # On a busy machine an answer may once take longer than a second, which is all it waits.
-        results = [settled(rule, run) for rule in suspects]
+        results = [run_parts(rule, run) for rule in suspects]
         assert [result for result in results if result.outcome not in fine] == []
         assert run.finish() == []
 
@@ -112,7 +112,7 @@ def test_the_postgres_that_mutants_are_made_from_breaks_no_rule(group: str) -> N
 @pytest.mark.parametrize("rule", ["CAS-2", "PUT-2", "CON-1", "CON-3", "EXP-10"])
 def test_the_postgres_that_locks_breaks_no_rule_on_writes(rule: str) -> None:
     with prepared(PgTarget(Locking)) as run:
-        result = settled(catalogue()[rule], run)
+        result = run_parts(catalogue()[rule], run)
     assert result.outcome is Outcome.PASSED, (result.reason, result.finding)
 
 

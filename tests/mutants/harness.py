@@ -21,9 +21,6 @@ from pmcp_conformance.report.results import Outcome, Result
 from pmcp_conformance.report.summary import summary_lines
 from pmcp_conformance.report.verdicts import RunReport, TargetReport
 
-_TRIES = 3
-"""Of a rule that does not come to a result."""
-
 
 def convict(mutant: Mutant, seed: int = 0) -> Result:
     """The result of the rule that the mutant breaks."""
@@ -36,15 +33,6 @@ def run_parts(rule: Rule, run: TargetRun) -> Result:
     for part in range(rule.parts):
         result = run_rule(rule, run, part)
         if result.outcome is not Outcome.PASSED:
-            break
-    return result
-
-
-def settled(rule: Rule, run: TargetRun) -> Result:
-    """The result of a rule, which is run again where a busy machine has left it open."""
-    for _ in range(_TRIES):
-        result = run_parts(rule, run)
-        if result.outcome is not Outcome.INCONCLUSIVE:
             break
     return result
 

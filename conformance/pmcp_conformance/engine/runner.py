@@ -22,10 +22,11 @@ from pmcp_conformance.report.results import CallsMade, Finding, Outcome, Result
 from pmcp_storage import StorageError, TaskError
 
 _TRIES_WHEN_BUSY = 3
-"""Of a rule that ends by a failure of the storage."""
+"""Of a rule that cannot be judged, or that ends by a failure of the storage."""
 
 _BUSY = 3.0
-"""Times as long as on an idle machine that things take on a busy one, by `load_factor`."""
+"""Times as long as on an idle machine that things take, by `load_factor`, where answers come later
+than a backend waits for them."""
 
 
 def run_rule(rule: Rule, run: TargetRun, part: int = 0) -> Result:
@@ -67,14 +68,21 @@ def _run_again(run: TargetRun, rule_id: str, part: int) -> Result:
 
 
 def _run_patiently(rule: Rule, run: TargetRun, part: int) -> Result:
-    """What becomes of a rule, also on a machine that has so much to do that answers come later than
-    a backend waits for them: what says honestly that it has failed is then tried again."""
+    """What becomes of a rule, tried again where it is for a busy machine to answer for that."""
     for _ in range(_TRIES_WHEN_BUSY - 1):
-        run.storage_failure = None
+        run.storage_failure, hangs = None, run.hangs
         result = _run_once(rule, run, part)
-        if run.storage_failure is None or load_factor() < _BUSY:
+        if run.hangs > hangs or not _may_settle(result, run):
             return result
     return _run_once(rule, run, part)
+
+
+def _may_settle(result: Result, run: TargetRun) -> bool:
+    """Whether another try may come to something else, because the machine has much to do: too much
+    to try enough, or so much that the storage says, honestly, that it has failed."""
+    if result.outcome is Outcome.INCONCLUSIVE:
+        return load_factor() > 1
+    return run.storage_failure is not None and load_factor() >= _BUSY
 
 
 def _run_once(rule: Rule, run: TargetRun, part: int) -> Result:

@@ -94,6 +94,11 @@ class TargetRun:
                 self.discard_handle()  # the server that it knew is gone
             yield
 
+    @property
+    def hangs(self) -> int:
+        """Rules so far in which an operation did not return."""
+        return self._hangs.total()
+
     def count_hang(self, group: str) -> None:
         """Count a rule of this group in which an operation did not return."""
         self._hangs[group] += 1
