@@ -59,7 +59,7 @@ ErrorKind = Literal[
 class Message(BaseModel):
     """Types are exact, and members that nobody knows are left alone."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", defer_build=True)
 
 
 class Facts(Message):

@@ -19,7 +19,7 @@ SCHEMA_VERSION: Literal["1.0"] = "1.0"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Call(_Part):
