@@ -183,11 +183,12 @@ class DynamoDbTarget(BackendTarget):
 
         Not by one request of boto3's, which it may repeat: that meets its own first attempt.
         """
+        from pmcp_storage.backends.dynamodb.boto_sender import BotoSender
         from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
         from pmcp_storage.backends.dynamodb.provisioning import create_table
         from pmcp_storage.backends.dynamodb.table import Table
 
-        table = Table(ClientInUse(self._client), name)
+        table = Table(BotoSender(ClientInUse(self._client)), name)
         create_table(table)
         return table
 
