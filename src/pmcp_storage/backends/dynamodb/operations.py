@@ -121,7 +121,7 @@ class Operations:
     async def page(
         self, owner_id: str, start: items.Item | None, **parameters: Any
     ) -> dict[str, Any]:
-        """One page of the owner's items, backward, after the key `start`; `parameters` are Query's."""
+        """One page of the owner's items, backward, after the key `start`."""
         values = parameters.pop("ExpressionAttributeValues", {})
         if start is not None:
             parameters["ExclusiveStartKey"] = start
