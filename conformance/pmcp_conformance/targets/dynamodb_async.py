@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
 
 if TYPE_CHECKING:
-    from pmcp_storage import AsyncStorageBackend
+    from pmcp_storage import AsyncDynamoDbBackend
 
 
 class AsyncDynamoDbTarget(DynamoDbTarget):
@@ -25,16 +25,18 @@ class AsyncDynamoDbTarget(DynamoDbTarget):
             return "aiohttp is not installed: pip install 'pmcp-storage[dynamodb-async]'"
         return super().unavailable()
 
-    def _open(self, table: str) -> AsyncStorageBackend:
-        from pmcp_storage import AsyncDynamoDbBackend
+    def _open(self, table: str) -> AsyncDynamoDbBackend:
+        return self.async_backend().from_env(table)
 
-        return AsyncDynamoDbBackend.from_env(table)
-
-    def _open_at(self, endpoint_url: str, table: str) -> AsyncStorageBackend:
-        from pmcp_storage import AsyncDynamoDbBackend
-
+    def _open_at(self, endpoint_url: str, table: str) -> AsyncDynamoDbBackend:
         settings = {"endpoint_url": endpoint_url, **self.connection}
-        return AsyncDynamoDbBackend(self._session, table, **settings)
+        return self.async_backend()(self._session, table, **settings)
+
+    def async_backend(self) -> type[AsyncDynamoDbBackend]:
+        """The backend under test."""
+        from pmcp_storage import AsyncDynamoDbBackend
+
+        return AsyncDynamoDbBackend
 
     @cached_property
     def _session(self) -> Any:
