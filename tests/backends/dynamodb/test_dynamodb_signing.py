@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, DeferredRefreshableCredentials
 
-from pmcp_storage.backends.dynamodb.access import access_from_env
+from pmcp_storage.backends.dynamodb.access import Access, access_from_env
 from pmcp_storage.backends.dynamodb.signing import Signer
 
 ENDPOINTS = [
@@ -78,3 +79,23 @@ print(json.dumps({{"Version": 1, "AccessKeyId": f"key{{number}}", "SecretAccessK
 
     assert asyncio.run(keys()) == ["key2", "key3"]
     assert json.loads(count.read_text()) == 3
+
+
+def test_credentials_are_renewed_in_a_thread() -> None:
+    threads: list[threading.Thread] = []
+
+    def renew() -> dict[str, str]:
+        threads.append(threading.current_thread())
+        later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        return {"access_key": "a", "secret_key": "s", "token": "t", "expiry_time": later}
+
+    credentials = DeferredRefreshableCredentials(renew, "test")
+    access = Access("http://127.0.0.1", "eu-west-1", credentials, None, None)
+
+    async def keys() -> None:
+        for _ in range(3):
+            assert (await access.keys()).token == "t"
+
+    asyncio.run(keys())
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
