@@ -1,15 +1,10 @@
-"""AsyncDynamoDbBackend: its operations, its requests, and answers that are lost or damaged."""
+"""AsyncDynamoDbBackend: its operations and requests, and answers that are lost or damaged."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import ExitStack, closing, suppress
-from types import SimpleNamespace
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 from botocore.exceptions import ClientError
 
@@ -23,7 +18,6 @@ from pmcp_storage import (
     NotFoundError,
     OutcomeUnknownError,
     RecordTooLargeError,
-    TaskRecord,
     TaskStatus,
 )
 from support.dynamodb_faults import (
@@ -36,20 +30,19 @@ from support.dynamodb_faults import (
     fail_after,
     fail_before,
     lose_answer,
-    pass_on,
     then,
     throttle,
     truncate_answer,
 )
 from support.dynamodb_proxy import DynamoDbProxy
-from support.dynamodb_support import OpenThrough, new_owner, open_async
+from support.dynamodb_support import OpenThrough, new_owner
+from support.on_loops import run, writes
 from support.records import NOW, make_record
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
+    pass
 
 Opened = Callable[..., AsyncDynamoDbBackend]
-Call = Callable[[AsyncDynamoDbBackend], Awaitable[object]]
 
 
 def damage(request: Request) -> Answer:
@@ -59,25 +52,6 @@ def damage(request: Request) -> Answer:
 
 LOST = [lose_answer, fail_after, truncate_answer, damage]
 UNREADABLE = [answer_html, answer_nothing, answer_invalid_utf8]
-
-
-def run(backend: AsyncDynamoDbBackend, call: Call) -> Any:
-    """What the call makes of the handle, on an event loop of its own."""
-
-    async def work() -> object:
-        async with backend:
-            return await call(backend)
-
-    return asyncio.run(work())
-
-
-def writes(record: TaskRecord) -> list[Call]:
-    """Each kind of write that stores a record, in an order in which each succeeds."""
-    return [
-        lambda backend: backend.create(record),
-        lambda backend: backend.put_if_version(record, 1),
-        lambda backend: backend.put(record),
-    ]
 
 
 async def operate(backend: AsyncDynamoDbBackend, owner_id: str) -> None:
@@ -232,93 +206,6 @@ def test_a_lost_write_that_then_meets_another_is_unknown(
     with pytest.raises(OutcomeUnknownError, match="throttles"):
         run(opened(), lambda backend: backend.put_if_version(record, 2))
     assert direct.get(record.owner_id, "t").version == 3
-
-
-@pytest.fixture
-def unreachable(dynamodb_client: DynamoDBClient) -> Any:
-    """A proxy that refuses connections until it runs."""
-    with closing(DynamoDbProxy(dynamodb_client.meta.endpoint_url)) as proxy:
-        yield proxy
-
-
-def test_storage_that_cannot_be_reached_has_written_nothing(
-    unreachable: DynamoDbProxy, table: str
-) -> None:
-    record = make_record()
-    for write in writes(record):
-        with pytest.raises(BackendError, match="cannot be reached") as failed:
-            run(open_async(unreachable.endpoint, table), write)
-        assert type(failed.value) is BackendError
-        assert failed.value.__cause__ is not None
-        assert isinstance(failed.value.__cause__.__cause__, aiohttp.ClientConnectorError)
-
-
-def test_an_attempt_that_was_refused_a_connection_has_written_nothing(
-    unreachable: DynamoDbProxy,
-    direct: DynamoDbBackend,
-    table: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    record = make_record(owner_id=new_owner())
-    with ExitStack() as running:
-
-        def come_up(shortest: float, longest: float) -> float:
-            running.enter_context(unreachable.running())
-            direct.create(record)
-            direct.put(record)
-            return 0.0
-
-        path = "pmcp_storage.backends.dynamodb.http_sender.random"
-        monkeypatch.setattr(path, SimpleNamespace(uniform=come_up))
-        with pytest.raises(AlreadyExistsError):
-            run(open_async(unreachable.endpoint, table), lambda backend: backend.create(record))
-
-
-def test_storage_that_accepts_and_never_answers(proxy: DynamoDbProxy, opened: Opened) -> None:
-    over = threading.Event()
-
-    def hang(request: Request) -> None:
-        over.wait()
-
-    async def wait(backend: AsyncDynamoDbBackend) -> None:
-        async with asyncio.timeout(60):
-            await fail(backend)
-
-    async def fail(backend: AsyncDynamoDbBackend) -> None:
-        with pytest.raises(OutcomeUnknownError, match="ReadTimeoutError"):
-            await backend.create(make_record(owner_id=new_owner()))
-        with pytest.raises(BackendError, match="ReadTimeoutError") as failed:
-            await backend.get(new_owner(), "t")
-        assert type(failed.value) is BackendError
-
-    proxy.always(hang)
-    run(opened(attempts=2, connect_timeout=3600, read_timeout=0.05), wait)
-    over.set()
-    assert proxy.requests == ["PutItem", "PutItem", "GetItem", "GetItem"]
-    proxy.always(pass_on)
-
-
-async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer byte by byte, and never to the end."""
-    with suppress(ConnectionError):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b" ")
-            await writer.drain()
-            await asyncio.sleep(0.01)
-
-
-def test_an_answer_that_trickles_in_is_not_waited_for(table: str) -> None:
-    async def work() -> None:
-        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        settings = {"attempts": 1, "connect_timeout": 0.2, "read_timeout": 0.2}
-        backend = open_async(f"http://127.0.0.1:{port}", table, **settings)
-        async with server, backend, asyncio.timeout(60):
-            with pytest.raises(OutcomeUnknownError):
-                await backend.create(make_record())
-
-    asyncio.run(work())
 
 
 def test_verify_says_what_is_wrong(opened: Opened) -> None:
