@@ -1,10 +1,12 @@
 """What an operation costs as a storage grows: tasks of an owner, owners, the size of a record,
 workers on one handle.
 
-Each curve compares its points with its first one; they take turns. `create under a quota` counts
-the owner's tasks first, up to a quota that is one more than there are; what it creates is deleted
-again, which is not measured. `cleanup` finds nothing that has expired. DynamoDB Local is not AWS:
-its curves say what more requests and items cost, and nothing about AWS's times.
+Each curve compares its points with its first one; they take turns. `list 50` begins in the middle
+of an owner's tasks, so that 5 of 10 are listed. `create under a quota` counts the owner's tasks
+first, up to a quota that is one more than there are; what it creates is deleted again, which is not
+measured. `cleanup` finds nothing that has expired. Workers are threads: the time is that of 64
+operations of all of them together, divided by 64. DynamoDB Local is not AWS: its curves say what
+more requests and items cost, and nothing about AWS's times.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from benchmarks.storages import STORAGES, Storage
 from pmcp_storage import GenericTaskStore, StorageBackend, StoreConfig
 
 ROUNDS = 60
-CALLS = 5
-"""Turns of each point at most, and the calls of each worker in a turn."""
+"""Turns of each point, at most."""
+
+TOGETHER = 64
+"""The operations of all workers in a turn."""
 
 MOST_COUNTED = 10_000
 """The tasks that a quota lets an owner have, at most."""
@@ -36,13 +40,10 @@ class Curve:
     axis: str
 
     def measured(
-        self, steps: Mapping[int, Step], seconds: float, operations: Mapping[int, int] | None = None
+        self, steps: Mapping[int, Step], seconds: float, operations: int = 1
     ) -> Iterator[Result]:
-        """Its points; `operations` are those in a call of each step, where there is not one."""
-        samples = take_turns(list(steps.values()), ROUNDS, seconds=seconds)
-        if operations:
-            each = operations.values()
-            samples = [_each(side, number) for side, number in zip(samples, each, strict=True)]
+        """Its points, by size; a call of a step carries out so many `operations`."""
+        samples = take_turns(list(steps.values()), ROUNDS, operations, seconds)
         for size, side in zip(steps, samples, strict=True):
             names = (self.operation, self.name, f"at {next(iter(steps)):,}")
             yield replace(result(names, side, samples[0]), axis=self.axis, at=size)
@@ -51,9 +52,8 @@ class Curve:
 def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
     for name, kind in STORAGES.items():
         storage: Storage = kind(engines)
-        sizes = [
-            size for size in scale.sizes if name != "DynamoDB" or size <= scale.most_of_dynamodb
-        ]
+        most = scale.most_of_dynamodb if name == "DynamoDB" else max(scale.sizes)
+        sizes = [size for size in scale.sizes if size <= most]
         yield from _tasks(name, storage, sizes, scale)
         yield from _owners(name, storage, sizes, scale)
         yield from _bytes(name, storage, scale)
@@ -123,9 +123,8 @@ def _workers(name: str, storage: Storage, scale: Scale) -> Iterator[Result]:
         }
         for operation, step in operations.items():
             curve = Curve(name, operation, "workers")
-            steps = {size: at_once(step, size, CALLS) for size in scale.workers}
-            each = {size: size * CALLS for size in scale.workers}
-            yield from curve.measured(steps, scale.seconds, each)
+            steps = {size: at_once(step, size, TOGETHER // size) for size in scale.workers}
+            yield from curve.measured(steps, scale.seconds, TOGETHER)
 
 
 def _get(backend: StorageBackend, owner_id: str, number: int) -> Step:
@@ -163,7 +162,3 @@ def _create_counted(backend: StorageBackend, owner_id: str, tasks: int) -> Step:
         return sample
 
     return create
-
-
-def _each(samples: Sequence[Sample], operations: int) -> list[Sample]:
-    return [Sample(wall / operations, processor / operations) for wall, processor in samples]

@@ -1,7 +1,8 @@
 """RedisBackend beside redis-py sending the same scripts and commands with the same data.
 
 "redis-py" encodes and decodes the same records by the same codec; "without JSON" it moves text
-only. The server syncs every write (`appendfsync always`).
+only. `put` is a read and a conditional write on either side. The server syncs every write
+(`appendfsync always`).
 """
 
 from __future__ import annotations
@@ -72,14 +73,14 @@ class Bare:
         self.client.execute_command(*command)
 
     def put(self, record: TaskRecord) -> None:
-        """As the backend does: read the version, then write if it is still stored."""
-        version, _ = self.client.hmget(self._keys(record)[2], "version", "data")
-        self.write(record, version, int(version) + 1)
+        version = self.get(record)
+        self.write(record, b"%d" % version, version + 1)
 
-    def get(self, record: TaskRecord) -> None:
+    def get(self, record: TaskRecord) -> int:
         version, data = self.client.hmget(self._keys(record)[2], "version", "data")
         if self.codec:
             read_row(record.owner_id, record.task_id, data.decode(), int(version))
+        return int(version)
 
     def delete(self, record: TaskRecord) -> None:
         command = scripts.DELETE.command(self._keys(record), record.task_id.encode())

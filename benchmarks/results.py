@@ -19,9 +19,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Our median by that of the side beside us.
+    """Our median by that of the side beside us: the median of this in ten stretches of the run.
 
-    `low` and `high` bound the middle half of the same ratio in ten stretches of the run.
+    `low` and `high` bound the middle half of them.
     """
 
     median: float

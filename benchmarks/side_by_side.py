@@ -173,14 +173,12 @@ def result(
 
 
 def _ratio(ours: list[float], beside: list[float]) -> Ratio:
+    """By stretches, because a machine's other work changes during a run."""
     length = max(1, len(ours) // STRETCHES)
     each = [
-        _median_ratio(ours[start : start + length], beside[start : start + length])
+        statistics.median(ours[start : start + length])
+        / max(statistics.median(beside[start : start + length]), 1e-9)
         for start in range(0, len(ours) - length + 1, length)
     ]
-    low, _, high = statistics.quantiles(each, n=4) if len(each) > 1 else each * 3
-    return Ratio(_median_ratio(ours, beside), low, high)
-
-
-def _median_ratio(ours: list[float], beside: list[float]) -> float:
-    return statistics.median(ours) / max(statistics.median(beside), 1e-9)
+    low, middle, high = statistics.quantiles(each, n=4) if len(each) > 1 else each * 3
+    return Ratio(middle, low, high)
