@@ -6,3 +6,11 @@
 docs/performance.md (`page`) are functions of that. `catalogue` knows all benchmarks, each a module
 with a function that yields results; `engines` starts the servers that one needs.
 """
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# The servers and some records are those of the tests, and PynamoDB's model is one of the examples.
+sys.path += [str(ROOT / "tests"), str(ROOT / "examples")]

@@ -14,18 +14,14 @@ import gc
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "docs" / "performance"
-sys.path[1:1] = [str(ROOT / "tests"), str(ROOT / "examples")]
+from benchmarks.catalogue import BENCHMARKS
+from benchmarks.engines import Engines
+from benchmarks.measuring import measure
+from benchmarks.scale import FULL, QUICK
 
 
 def main() -> int:
     """Returns 1 if a limit is exceeded, else 0."""
-    from benchmarks.catalogue import BENCHMARKS
-    from benchmarks.engines import Engines
-    from benchmarks.measuring import measure
-    from benchmarks.scale import FULL, QUICK
-
     options = _options(list(BENCHMARKS))
     if options.list:
         for each in BENCHMARKS.values():

@@ -1,8 +1,8 @@
-"""DynamoDbBackend beside bare calls of boto3: by a client with boto3's default settings, and by one
-with the same settings as the backend's.
+"""DynamoDbBackend beside bare calls of boto3.
 
-All sides send the same requests with the same items, made and read by the same codec, to tables of
-their own in one engine. `put` is a read and a conditional write on either side.
+One client has boto3's default settings, and the other the same as the backend's. All sides send the
+same requests with the same items, made and read by the same codec, to tables of their own in one
+engine. `put` is a read and a conditional write on either side.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What an operation costs as a storage grows: tasks of an owner, owners, the size of a record,
-workers on one handle.
+"""What an operation costs as a storage grows.
 
-Each curve compares its points with its first one; they take turns. `list 50` begins in the middle
-of an owner's tasks, so that 5 of 10 are listed. `create under a quota` counts the owner's tasks
-first, up to a quota that is one more than there are; what it creates is deleted again, which is not
-measured. `cleanup` finds nothing that has expired. Workers are threads: the time is that of 64
-operations of all of them together, divided by 64. DynamoDB Local is not AWS: its curves say what
-more requests and items cost, and nothing about AWS's times.
+What grows: an owner's tasks, the owners, the size of a record, the workers on one handle. Each
+curve compares its points with its first one; they take turns. `list 50` begins in the middle of an
+owner's tasks, so that 5 of 10 are listed. `create under a quota` counts the owner's tasks first, up
+to a quota that is one more than there are; what it creates is deleted again, which is not measured.
+`cleanup` finds nothing that has expired. Workers are threads: the time is that of 64 operations of
+all of them together, divided by 64. DynamoDB Local is not AWS: its curves say what more requests
+and items cost, and nothing about AWS's times.
 """
 
 from __future__ import annotations

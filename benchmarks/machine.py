@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -27,12 +28,16 @@ _PACKAGES = (
 
 def machine() -> dict[str, str]:
     """All of it, by name."""
+    load = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "load": load, **_fixed()}
+
+
+@cache
+def _fixed() -> dict[str, str]:
     return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "processors": f"{os.cpu_count()}, {_processor()}",
         "memory": f"{_gigabytes():.0f} GB",
-        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
         **_servers(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import plots, table
@@ -13,17 +15,19 @@ from benchmarks.scale import Scale
 
 
 def measure(name: str, engines: Engines, scale: Scale, folder: Path) -> Report:
-    """Run it, print its table, and keep the report and its plots in the folder."""
-    benchmark = BENCHMARKS[name]
-    results, notes = list[Result](), list[str]()
-    for found in benchmark.run(engines, scale):
+    """Run it, print its table, and keep the report and its plots in the folder.
+
+    The report is kept with each result, so that a run that is interrupted leaves what it has.
+    """
+    report = Report(name, machine(), [], [])
+    for found in BENCHMARKS[name].run(engines, scale):
         if isinstance(found, Result):
-            results.append(found)
+            report.results.append(found)
         else:
-            notes.append(found)
-    report = Report(name, machine(), notes, results)
+            report.notes.append(found)
+        report = replace(report, machine=machine())
+        report.save(folder)
     _show(report)
-    report.save(folder)
     plots.draw(report, folder)
     return report
 
@@ -34,3 +38,4 @@ def _show(report: Report) -> None:
         print(f"{side}\n{table.text([each for each in report.results if each.side == side])}\n")
     for note in report.notes:
         print(note)
+    sys.stdout.flush()

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import ROOT, plots, table
+from benchmarks.catalogue import BENCHMARKS
+from benchmarks.results import Report, Result, curves, read
+
 PAGE = ROOT / "docs" / "performance.md"
 FOLDER = ROOT / "docs" / "performance"
-sys.path[1:1] = [str(ROOT / "tests"), str(ROOT / "examples")]
 
-from benchmarks import plots, table  # noqa: E402
-from benchmarks.catalogue import BENCHMARKS  # noqa: E402
-from benchmarks.results import Report, Result, curves, read  # noqa: E402
 
 _HEAD = """# Performance
 

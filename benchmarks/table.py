@@ -76,10 +76,14 @@ def counted_text(result: Result) -> str:
     """What was counted on our side, and in brackets beside it."""
     beside = result.beside_counted
     each = (
-        f"{name} {value:,g}" + (f" ({beside[name]:,g})" if name in beside else "")
+        f"{name} {_count(value)}" + (f" ({_count(beside[name])})" if name in beside else "")
         for name, value in result.counted.items()
     )
     return ", ".join(each)
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def _processor(ratio: Ratio) -> str:
@@ -87,7 +91,9 @@ def _processor(ratio: Ratio) -> str:
 
 
 def microseconds(value: float) -> str:
-    """A time, with three digits at least."""
+    """A time, with three digits at least; with its unit where it is long."""
+    if value >= 1e6:
+        return f"{value / 1e6:.1f} s"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
