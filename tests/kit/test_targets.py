@@ -104,7 +104,7 @@ def test_the_list_of_shipped_targets_needs_no_library_of_theirs() -> None:
     ).stdout
     names, loaded = (line.split() for line in output.splitlines())
     assert {"dynamodb", "memory", "redis", "sqlite"} <= set(names)
-    assert not {"boto3", "botocore", "redis", "psycopg"} & set(loaded)
+    assert not {"boto3", "botocore", "psycopg", "pytest", "redis"} & set(loaded)
 
 
 def test_an_async_backend_is_taken_as_it_is(pytester: pytest.Pytester) -> None:

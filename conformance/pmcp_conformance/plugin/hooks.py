@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
-from pmcp_conformance.plugin import fixtures, hookspecs
-from pmcp_conformance.plugin.session import ContractSession
-from pmcp_conformance.report.formats import ENDINGS
-from pmcp_conformance.targets import shipped_targets
+# What a hook needs is imported in it: a file with targets imports this package, too, and so does
+# every process that a rule starts, which is the slower to fork the more it has loaded.
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pmcp_conformance.plugin import hookspecs
+
     pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    from pmcp_conformance.report.formats import ENDINGS
+    from pmcp_conformance.targets import shipped_targets
+
     group = parser.getgroup("pmcp", "conformance of MCP task storage backends")
     group.addoption(
         "--pmcp-backend",
@@ -85,6 +90,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    import pytest
+
+    from pmcp_conformance.plugin import fixtures
+    from pmcp_conformance.plugin.session import ContractSession
+
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise pytest.UsageError(
             "pmcp_conformance has not been tried on a free-threaded build of Python, and may judge "

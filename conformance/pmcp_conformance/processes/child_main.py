@@ -147,7 +147,9 @@ class ChildLoop:
         if call.method == "increment":
             return increment(self._opened(), *call.args)
         if call.method == "limit_file_size":
-            return limit_file_size(*call.args)
+            [size] = call.args
+            self._opened()
+            return limit_file_size(size, self._target.processes())
         return getattr(self._opened(), call.method)(*call.args)
 
     def _opened(self) -> StorageBackend:
@@ -156,13 +158,19 @@ class ChildLoop:
         return self._handle
 
 
-def limit_file_size(size: int) -> None:
-    """Die, from now on, of a write that would make a file larger than this many bytes; up to there
-    it is carried out."""
+def limit_file_size(size: int, processes: Sequence[int]) -> None:
+    """Let these processes, or this one where there are none, die from now on of a write that would
+    make a file larger than this many bytes; up to there it is carried out."""
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # whose size nobody wants
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which Python has set to be ignored
+    limits = {resource.RLIMIT_FSIZE: (size, most), resource.RLIMIT_CORE: (0, 0)}
+    for kind, limit in limits.items():
+        if not processes:
+            resource.setrlimit(kind, limit)
+        elif hasattr(resource, "prlimit"):  # not on every system: then nobody dies
+            for process in processes:
+                resource.prlimit(process, kind, limit)
+    if not processes:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which Python has set to be ignored
 
 
 def _portable(error: Exception) -> Exception:

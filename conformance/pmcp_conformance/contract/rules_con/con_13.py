@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pmcp_conformance.catalogue import rule
-from pmcp_conformance.contract.rules_con.support import check_counter
+from pmcp_conformance.contract.rules_con.support import check_counter, check_one_winner
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.trial import Trial
@@ -64,6 +64,7 @@ def one_handle_on_both_sides_of_a_fork(trial: Trial) -> None:
     expect_returns(1, ours.create, record)
     for _ in range(_FORKS):
         fork = fork_child(trial, child)
+        one_of_both_wins(trial, child, fork)
         reads_what_was_there(trial, fork, record)
         write_in_turn(trial, child, fork)
         times = 60 if is_fast(trial) else 30
@@ -83,6 +84,19 @@ def reads_what_was_there(trial: Trial, fork: Child, record: TaskRecord) -> None:
     attempt = attempt_of(trial, fork, "get", record.owner_id, record.task_id)
     if not refused(attempt):
         expect_entry(attempt.unwrap(), record, 1)
+
+
+def one_of_both_wins(trial: Trial, child: Child, fork: Child) -> None:
+    """Of the first write of either process, by one version, one succeeds: what tells the writes of
+    a handle apart, such as a random token, may go on from the same state in both."""
+    owner = trial.owner()
+    trial.store_record(owner)
+    swaps = [trial.record(owner, variables={"by": name}) for name in ("ours", "theirs")]
+    attempts = [
+        attempt_of(trial, process, "put_if_version", swap, 1)
+        for process, swap in zip((child, fork), swaps, strict=True)
+    ]
+    check_one_winner(attempts)
 
 
 def write_in_turn(trial: Trial, child: Child, fork: Child) -> None:

@@ -79,6 +79,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     scratch file, flush it (fsync against power loss), then os.replace. Store record, version and
     index entry together.
     """
+    survives_kills_amid_a_file(trial)
     survives_kills_amid_writes(trial)
     at_each_yield_point(trial, partial(closing_survives_a_kill_at, trial), within=SECONDS / 2)
     for lifetimes in (_LIFETIMES, _LIFETIMES[::-1]):
@@ -86,8 +87,6 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
             trial, partial(expiry_survives_a_kill_at, trial, lifetimes), within=SECONDS / 2
         )
     at_each_yield_point(trial, partial(later_writes_survive, trial), within=SECONDS / 2)
-    if trial.target.in_process:
-        survives_kills_amid_a_file(trial)
     random, telling = Random(trial.seed), 0
     for number in numbers(trial, _LARGE_ROUNDS, until=limit_of(trial, SECONDS)):
         with noting_when(f"after the kill in round {number} of large records"):
