@@ -78,9 +78,10 @@ def _groups(judged: Sequence[Result]) -> Iterator[tuple[str, ...]]:
 def _missed(each: Result) -> str:
     spread = f"{each.wall.low:.2f} to {each.wall.high:.2f}"
     return (
-        f"{each.side}, {each.operation}, beside {each.beside}: {_figure(each)} and not "
-        f"{table.limit_text(each.limit)}; ratio {each.wall.median:.2f} (middle half {spread}), "
+        f"{each.side}, {each.operation}, beside {each.beside}: limit "
+        f"{table.limit_text(each.limit)}, ratio {each.wall.median:.3f} (middle half {spread}), "
         f"of processor times {each.processor.median:.2f}"
+        + (f", {_figure(each)}" if each.limit and each.limit.of != "ratio" else "")
     )
 
 

@@ -86,10 +86,13 @@ class Report:
     results: list[Result]
 
     def save(self, folder: Path) -> Path:
-        """Write it to a file of its name."""
+        """Write it to a file of its name, a result in a line."""
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.name}.json"
-        file.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        content = _rounded(asdict(self))
+        lines = ",\n".join(json.dumps(each) for each in content.pop("results"))
+        rest = json.dumps(content, indent=1).removesuffix("\n}")
+        file.write_text(f'{rest},\n "results": [\n{lines}\n]}}\n', encoding="utf-8")
         return file
 
 
@@ -107,6 +110,19 @@ def curves(results: Sequence[Result]) -> dict[tuple[str, str], list[Result]]:
         if result.axis:
             found.setdefault((result.axis, result.operation), []).append(result)
     return found
+
+
+def _rounded(value: Any) -> Any:
+    """The same with fewer digits: no clock is that exact."""
+    match value:
+        case float():
+            return round(value, 3)
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
+        case _:
+            return value
 
 
 def _result(content: dict[str, Any]) -> Result:

@@ -22,7 +22,9 @@ from benchmarks.rival import Rival
 from benchmarks.scale import Scale
 from benchmarks.side_by_side import compare
 
-MISSING = "is not installed: pip install 'pmcp-storage[benchmarks]'"
+EXTRA = "'pmcp-storage[benchmarks]'"
+PACKAGES = {"langgraph-checkpoint-aws": "langgraph-checkpoint-aws"}
+"""What has to be installed for a library, where it is not the extra."""
 
 
 def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
@@ -40,7 +42,8 @@ def _beside(
             try:
                 rivals[name] = opened(url, stack)
             except ImportError:
-                yield f"{name} {MISSING}."
+                wanted = PACKAGES.get(name, EXTRA)
+                yield f"{name} is left out, as it is not installed: pip install {wanted}."
         sides = {name: rival.steps() for name, rival in rivals.items()}
         for measured in compare(sides, {}, rounds):
             ours, beside = (rivals[name] for name in (measured.side, measured.beside))
