@@ -81,7 +81,7 @@ def _missed(each: Result) -> str:
         f"{each.side}, {each.operation}, beside {each.beside}: limit "
         f"{table.limit_text(each.limit)}, ratio {each.wall.median:.3f} (middle half {spread}), "
         f"of processor times {each.processor.median:.2f}"
-        + (f", {_figure(each)}" if each.limit and each.limit.of != "ratio" else "")
+        + (f", and {_figure(each)}" if each.limit and each.limit.of != "ratio" else "")
     )
 
 

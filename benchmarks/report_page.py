@@ -3,7 +3,7 @@
 A report of fourteen backends with every rule of the contract is rendered, beside its JSON, and
 loaded by a headless Chromium from a file, beside an empty page. What counts is processor time, that
 of the page's main thread until the page can be used, for neither waits for anything: at most a
-second for loading.
+second for loading, in the turn that took least.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def result(
     walls = [[sample.wall for sample in side] for side in (ours, beside)]
     processors = [[sample.processor for sample in side] for side in (ours, beside)]
     costs = [
-        Cost(statistics.median(wall), statistics.median(processor))
+        Cost(statistics.median(wall), statistics.median(processor), min(processor))
         for wall, processor in zip(walls, processors, strict=True)
     ]
     return Result(

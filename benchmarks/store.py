@@ -2,8 +2,8 @@
 
 Each method of the store stands beside the same requests to the backend alone, without any rule;
 where the caller hands in 2 KB of variables, both validate them. What counts is processor time,
-since neither of them waits: at most 100 microseconds a call more for a record of 2 KB. The requests
-that the store sends for a call are counted as well.
+since neither of them waits: at most 100 microseconds a call more for a record of 2 KB, in the turn
+of each that took least. The requests that the store sends for a call are counted as well.
 """
 
 from __future__ import annotations

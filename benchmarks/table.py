@@ -15,7 +15,7 @@ HEAD = (
     "middle half",
     "processor",
     "limit",
-    "",
+    "kept",
     "asked for",
 )
 
@@ -54,7 +54,7 @@ def limit_text(limit: Limit | None) -> str:
 
 def kept_text(result: Result) -> str:
     """Whether the limit is kept, in a word."""
-    return {None: "", True: "kept", False: "missed"}[result.kept]
+    return {None: "", True: "yes", False: "no"}[result.kept]
 
 
 def _row(result: Result) -> tuple[str, ...]:
