@@ -19,6 +19,7 @@ from pmcp_conformance.interleaving.yield_points import (
     YieldPoint,
     YieldPointKind,
     pause_at,
+    pause_at_rare_line,
     trace_path,
 )
 
@@ -196,3 +197,29 @@ def add_some() -> list[int]:
     for number in range(2):
         seen.append(number)
     return seen
+
+
+def append_and_sometimes_sort(numbers: list[int], number: int) -> None:
+    numbers.append(number)
+    if len(numbers) % 10 == 0:
+        numbers.sort()
+        numbers.reverse()
+
+
+@pytest.mark.parametrize(("known", "offset"), [([], 3), ([3], 4), ([3, 4], None)])
+def test_many_calls_are_paused_where_few_do_not_come(known: list[int], offset: int | None) -> None:
+    numbers, paused = list[int](), list[tuple[str, int]]()
+
+    def append(count: int) -> None:
+        for number in range(count):
+            append_and_sometimes_sort(numbers, number)
+
+    pause_at_rare_line(
+        FILES,
+        [line_of(append_and_sometimes_sort, line) for line in known],
+        lambda pause: paused.append((pause.where, len(numbers))),
+        partial(append, 8),
+        partial(append, 8),
+    )
+    expected = (line_of(append_and_sometimes_sort, offset), 10) if offset else None
+    assert paused[:1] == ([expected] if expected else [])

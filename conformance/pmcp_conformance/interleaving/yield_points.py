@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from functools import partial
 from types import FrameType
@@ -90,6 +90,32 @@ def pause_at(
         return partial(on_pause, Pause(where(), _position(frame, files)))
 
     return _TRACING[point.kind](call, files, visit)
+
+
+def pause_at_rare_line(
+    files: Files,
+    known: Collection[str],
+    on_pause: Callable[[Pause], object],
+    few: Callable[[], object],
+    many: Callable[[], object],
+) -> object:
+    """Make two calls and, when the second comes to a line that the first has not come to and that
+    is not `known` either, as `store.py:41`, do something before it goes on.
+
+    Returns what the second returns, and raises as `pause_at` does.
+    """
+    passed = set(known)
+
+    def note(frame: FrameType, where: Callable[[], str]) -> None:
+        passed.add(where())
+
+    def visit(frame: FrameType, where: Callable[[], str]) -> Action:
+        if where() in passed:
+            return None
+        return partial(on_pause, Pause(where(), _position(frame, files)))
+
+    _trace_lines(few, files, note)
+    return _trace_lines(many, files, visit)
 
 
 def trace_path(

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
@@ -114,9 +114,12 @@ class Child:
         connection = Connection(ours.detach())
         return Child(connection, self._watchdog, self._place_of, self._kill_processes_of)
 
-    def start_plan(self, plan: Sequence[MethodCall]) -> None:
-        """Let the child make these calls, and report each of them in `messages`, until killed."""
-        self._request(PlanRequest(plan), plan)
+    def start_plan(
+        self, plan: Sequence[MethodCall], few: int = 0, known: Collection[str] = ()
+    ) -> None:
+        """Let the child make these calls, and report each of them in `messages`, until killed;
+        given a `few`, perhaps by itself, as a PlanRequest says."""
+        self._request(PlanRequest(plan, few, known), plan)
 
     def messages(self, within: float) -> Iterator[Any]:
         """What arrives within that many seconds, or until the child has died."""

@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -17,7 +17,7 @@ from typing import Any
 
 from pmcp_conformance.engine.attempt import Attempt
 from pmcp_conformance.interleaving.simultaneous import spin_until
-from pmcp_conformance.interleaving.yield_points import Pause, pause_at
+from pmcp_conformance.interleaving.yield_points import Pause, pause_at, pause_at_rare_line
 from pmcp_conformance.processes.elsewhere import pause_processes_at
 from pmcp_conformance.processes.increments import increment
 from pmcp_conformance.processes.messages import (
@@ -76,7 +76,7 @@ class ChildLoop:
             case PauseRequest():
                 self._pause(request)
             case PlanRequest():
-                self._carry_out(request.plan)
+                self._start_plan(request)
 
     def _call_all_at(self, request: CallRequest) -> Any:
         if request.calls[0].method != "open_fresh":
@@ -117,8 +117,7 @@ class ChildLoop:
             paused = True
             self._connection.send(Paused(pause.where))
             if request.killed:
-                self._target.kill_processes_of(os.getpid())
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._die()
             self._connection.recv()
 
         call = partial(self._call_all, request.calls)
@@ -127,14 +126,33 @@ class ChildLoop:
             self._connection.send(Paused(""))
         self._reply(attempt)
 
-    def _carry_out(self, plan: Sequence[MethodCall]) -> None:
+    def _die(self) -> None:
+        self._target.kill_processes_of(os.getpid())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _start_plan(self, request: PlanRequest) -> None:
         opening = Attempt.of(self._opened)
         if opening.error is not None:
             self._connection.send(OpeningFailed(_portable(opening.error)))
             return
-        for step, call in enumerate(plan):
+
+        def on_pause(pause: Pause) -> None:
+            self._connection.send(Paused(pause.where))
+            self._die()
+
+        few, many = [
+            partial(self._carry_out, request.plan, steps)
+            for steps in (range(request.few), range(request.few, len(request.plan)))
+        ]
+        if request.few:
+            pause_at_rare_line(self._files, request.known, on_pause, few, many)
+        else:
+            many()
+
+    def _carry_out(self, plan: Sequence[MethodCall], steps: Iterable[int]) -> None:
+        for step in steps:
             self._connection.send(StepBegun(step))
-            attempt = Attempt.of(partial(self._call, call))
+            attempt = Attempt.of(partial(self._call, plan[step]))
             self._connection.send(StepDone(step, str(attempt)))
 
     def _call_all(self, calls: Sequence[MethodCall]) -> Any:

@@ -21,6 +21,9 @@ from pmcp_conformance.processes.messages import (
 )
 from pmcp_storage import NotFoundError
 
+KEYS = ("k0", "k1", "k2", "k3")
+"""The tasks of a random plan."""
+
 _PLAN_LENGTH = 300
 """Steps, more than there will be time for."""
 
@@ -44,11 +47,11 @@ ExpectedState = dict[str, Survivor]
 """What the keys of a plan hold; those that are absent are not in it."""
 
 
-def random_plan(trial: Trial, owner: str, random: Random) -> Plan:
+def random_plan(trial: Trial, owner: str, random: Random, length: int = _PLAN_LENGTH) -> Plan:
     """Writes and deletes on a few keys of the owner; a record's mark is its step's number."""
     plan = list[MethodCall]()
-    for step in range(_PLAN_LENGTH):
-        key = f"k{random.randrange(4)}"
+    for step in range(length):
+        key = random.choice(KEYS)
         if random.random() < 0.2:
             plan.append(MethodCall("delete", (owner, key)))
         else:

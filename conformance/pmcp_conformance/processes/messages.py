@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +57,14 @@ class Paused:
 class PlanRequest:
     """Make these calls one after the other until killed, whatever comes of them.
 
-    The answer is a StepBegun and a StepDone for each, or an OpeningFailed.
+    The answer is a StepBegun and a StepDone for each, or an OpeningFailed. If `few` of them, the
+    first ones, do not come to all of the lines that the others come to, the child dies at such a
+    line, unless it is one of the `known` ones, and says so by a Paused.
     """
 
     plan: Sequence[MethodCall]
+    few: int = 0
+    known: Collection[str] = ()
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ class NumbersItsWrites(InMemoryBackend):
         try:
             version = super()._put_if_version(record, expected_version)
         except ConcurrentModificationError as conflict:
-            if conflict.actual_version == expected_version + 1 and mark.read_text() == write:
+            applied = mark.exists() and mark.read_text() == write
+            if applied and conflict.actual_version == expected_version + 1:
                 return conflict.actual_version
             raise
         mark.write_text(write)

@@ -15,6 +15,7 @@ from typing import Any
 from mutants.files import Files, FileStorage, InPlace, parsed, written
 from mutants.postgres import PgBackend, conflict, values
 from mutants.redis_target import ExpiringAfterwards
+from mutants.rules_dur.compacting import CompactingInPlace, RemovingTheLog
 from mutants.rules_dur.log import LogStorage, LogTarget
 from mutants.rules_dur.support import Buffered, DurableTarget, Filed
 from mutants.sqlite import SqliteRows
@@ -305,6 +306,22 @@ class GluesTheNextLine(LogTarget):
     """
 
     log_storage = Gluing
+
+
+class CompactsInPlace(LogTarget):
+    """breaks DUR-2: when the log has become long it is emptied and written anew, and a process that
+    is killed meanwhile takes along what others have stored.
+    """
+
+    log_storage = CompactingInPlace
+
+
+class RemovesTheLogFirst(LogTarget):
+    """breaks DUR-2: a compacted log takes the place of a log that has been removed before, and
+    between the two there is nothing.
+    """
+
+    log_storage = RemovingTheLog
 
 
 class NoJournal(SqliteRows):

@@ -18,9 +18,6 @@ from pmcp_storage.backends.memory import Key, Row
 _PIECE = 65_536
 """Bytes that are written at a time."""
 
-_MOST_LINES = 4_000
-"""Of a log that is not replaced yet."""
-
 
 class LogLock(FileLock):
     """Lets its holder catch up with what others have written."""
@@ -40,6 +37,9 @@ class LogLock(FileLock):
 
 class LogStorage(MemoryStorage):
     """The storage of `InMemoryBackend`, with a log in a folder."""
+
+    most_lines = 4_000
+    """Of a log that is not replaced yet."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,12 +100,15 @@ class LogStorage(MemoryStorage):
         self.lines += 1
 
     def compact(self) -> None:
-        if self.lines > _MOST_LINES and self.lines > 4 * len(self.rows):
-            scratch = self.log.with_suffix(".new")
-            scratch.write_bytes(b"".join(self.compacted()))
-            scratch.replace(self.log)
+        if self.lines > self.most_lines and self.lines > 4 * len(self.rows):
+            self.replace_log()
             self.forget()
             self.catch_up()
+
+    def replace_log(self) -> None:
+        scratch = self.log.with_suffix(".new")
+        scratch.write_bytes(b"".join(self.compacted()))
+        scratch.replace(self.log)
 
     def compacted(self) -> list[bytes]:
         return [written(key, row).encode() + b"\n" for key, row in self.rows.items()]

@@ -36,6 +36,7 @@ from pmcp_conformance.processes.crashes import (
 )
 from pmcp_conformance.processes.fork_server import start_child
 from pmcp_conformance.processes.messages import MethodCall, StepBegun, StepDone
+from pmcp_conformance.processes.rare_work import rare_work_survives_kills
 from pmcp_storage import NotFoundError, StorageError, TaskRecord
 
 _LIFETIMES = (timedelta(minutes=50), None)
@@ -88,6 +89,7 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
         )
     at_each_yield_point(trial, partial(later_writes_survive, trial), within=SECONDS / 2)
     random, telling = Random(trial.seed), 0
+    rare_work_survives_kills(trial, random, within=SECONDS)
     for number in numbers(trial, _LARGE_ROUNDS, until=limit_of(trial, SECONDS)):
         with noting_when(f"after the kill in round {number} of large records"):
             large_records_survive_a_kill(trial, random)
