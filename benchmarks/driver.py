@@ -39,11 +39,15 @@ def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
     sides = (["--pmcp-driver", f"map={os.path.abspath(driver)}"], ["--pmcp-backend", "memory"])
     runs: tuple[list[Run], list[Run]] = ([], [])
     orders = itertools.cycle(((0, 1), (1, 0)))
-    for _ in range(1 if scale.is_quick else 5):
+    rounds = 1 if scale.is_quick else 5
+    for _ in range(rounds):
         for side in next(orders):
             runs[side].append(_run(sides[side], folder))
     common = set.intersection(*(set(each.rules) for side in runs for each in side))
     ours, beside = ([_seconds(each, common) for each in side] for side in runs)
+    yield (
+        f"Each side ran {rounds} times." if rounds > 1 else "Each side ran once, so without spread."
+    )
     names = "a driver", "in process"
     yield result((f"{len(common)} rules", *names), ours, beside)
     whole, beside = ([each.whole for each in side] for side in runs)

@@ -1,8 +1,9 @@
 """What the kit costs: a run of the contract on each backend, and the start of pytest with it.
 
 A run is one process of pytest without xdist, once for each backend, beside the run on memory; what
-counts are its seconds and the processor time of all its processes, without a server's. The start is
-a run of one empty test, with and without the plugin, in turns.
+counts are its seconds and the processor time of all its processes, without a server's. Where it was
+ended early, the last backends are left out. The start is a run of one empty test, with and without
+the plugin, in turns.
 """
 
 from __future__ import annotations

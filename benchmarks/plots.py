@@ -63,5 +63,6 @@ def _fill(panel: Any, operation: str, results: Sequence[Result]) -> None:
         panel.plot(*zip(*points, strict=True), marker="o", markersize=3, label=side)
     panel.set(xscale="log", yscale="log", title=operation, xlabel=results[0].axis)
     panel.xaxis.set_major_formatter("{x:,.0f}")
+    panel.tick_params(labelsize=7)
     panel.yaxis.set_major_formatter("{x:g}")
     panel.grid(alpha=0.3)
