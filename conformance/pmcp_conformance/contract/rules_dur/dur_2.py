@@ -64,7 +64,7 @@ _ROUNDS = 14
 """A store that survives three kills in five is then missed once in a thousand runs."""
 
 
-@rule("DUR-2", facts=("durable", "interprocess"))
+@rule("DUR-2", facts=("durable", "interprocess"), parts=3)
 def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     """Every write and delete acknowledged before a kill -9 holds afterwards; one that was not
     acknowledged is there wholly or not at all.
@@ -80,26 +80,35 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
     scratch file, flush it (fsync against power loss), then os.replace. Store record, version and
     index entry together.
     """
+    parts = (survives_kills_amid_writes, survives_kills_around_writes, survives_kills_amid_many)
+    parts[trial.part](trial)
+
+
+def survives_kills_amid_writes(trial: Trial) -> None:
+    """Kill children amid a single write."""
     survives_kills_amid_a_file(trial)
-    survives_kills_amid_writes(trial)
-    at_each_yield_point(trial, partial(closing_survives_a_kill_at, trial), within=SECONDS / 2)
-    for lifetimes in (_LIFETIMES, _LIFETIMES[::-1]):
-        at_each_yield_point(
-            trial, partial(expiry_survives_a_kill_at, trial, lifetimes), within=SECONDS / 2
-        )
-    at_each_yield_point(trial, partial(later_writes_survive, trial), within=SECONDS / 2)
-    random, telling = Random(trial.seed), 0
+    survives_kills_at_yield_points(trial)
+
+
+def survives_kills_around_writes(trial: Trial) -> None:
+    """Kill children over what belongs to a write besides: closing, the expiry, the next writer."""
+    for survives_at in (
+        closing_survives_a_kill_at,
+        partial(expiry_survives_a_kill_at, lifetimes=_LIFETIMES),
+        partial(expiry_survives_a_kill_at, lifetimes=_LIFETIMES[::-1]),
+        later_writes_survive,
+    ):
+        at_each_yield_point(trial, partial(survives_at, trial), within=SECONDS / 2)
+
+
+def survives_kills_amid_many(trial: Trial) -> None:
+    """Kill children amid many writes, at what those do rarely and at any instant."""
+    random = Random(trial.seed)
     rare_work_survives_kills(trial, random, within=SECONDS)
     for number in numbers(trial, _LARGE_ROUNDS, until=limit_of(trial, SECONDS)):
         with noting_when(f"after the kill in round {number} of large records"):
             large_records_survive_a_kill(trial, random)
-    for number in range(_ROUNDS):
-        owner = trial.owner()
-        plan = random_plan(trial, owner, random)
-        reports = kill_while_writing(start_child(trial), plan, random.uniform(0, LONGEST))
-        with noting_when(f"after the kill in round {number}"):
-            check_survivors(trial, owner, plan, reports)
-        telling += any(isinstance(report, StepDone) for report in reports)
+    telling = sum(a_plan_survives_a_kill(trial, random, number) for number in range(_ROUNDS))
     if 2 * telling < _ROUNDS:
         trial.shortfalls.append(
             f"in only {telling} of {_ROUNDS} rounds a process came to write before it was killed: "
@@ -107,7 +116,17 @@ def acknowledged_writes_survive_a_kill(trial: Trial) -> None:
         )
 
 
-def survives_kills_amid_writes(trial: Trial) -> None:
+def a_plan_survives_a_kill(trial: Trial, random: Random, number: int) -> bool:
+    """Kill a child over random writes at a random instant; whether it came to write before."""
+    owner = trial.owner()
+    plan = random_plan(trial, owner, random)
+    reports = kill_while_writing(start_child(trial), plan, random.uniform(0, LONGEST))
+    with noting_when(f"after the kill in round {number}"):
+        check_survivors(trial, owner, plan, reports)
+    return any(isinstance(report, StepDone) for report in reports)
+
+
+def survives_kills_at_yield_points(trial: Trial) -> None:
     """Kill children at the yield points of each kind of write; several times over where they are
     instants, because the same instant after a request does not find the same work done."""
     until = limit_of(trial, 3 * SECONDS)
@@ -227,7 +246,7 @@ def later_writes_survive(trial: Trial, at: YieldPoint) -> bool:
 
 
 def expiry_survives_a_kill_at(
-    trial: Trial, lifetimes: Sequence[timedelta | None], at: YieldPoint
+    trial: Trial, at: YieldPoint, *, lifetimes: Sequence[timedelta | None]
 ) -> bool:
     """Kill a child at that yield point of a put that replaces a record and its expiry: the expiry
     that the storage goes by is the record's. False if the operation has fewer yield points."""
