@@ -1,27 +1,24 @@
 """What the pipe to a driver costs: the sequential rules behind one, beside the same in process.
 
-    python benchmarks/driver.py /path/to/go-map
-
-The argument is a driver with a map in memory (`examples/drivers/`); beside it stands the target
-`memory`. Both sides take turns. "rules" are the seconds of all rules that passed on both sides,
-"processor" this machine's processor time of the run, the driver's included; each is the median of
-the rounds, with the least and the greatest. A ratio is the driver's by that in process.
+PMCP_DRIVER names the driver, which has a map in memory (`examples/drivers/`); beside it stands the
+target `memory`. "rules" are the seconds of all rules that passed on both sides in each round, "run"
+those of the whole run of pytest, whose processor time includes the driver's.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import resource
-import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROUNDS = 5
+from benchmarks.children import pytest
+from benchmarks.engines import Engines
+from benchmarks.results import Result
+from benchmarks.scale import Scale
+from benchmarks.side_by_side import Sample, result
 
 GROUPS = ("GET", "CRE", "PUT", "CAS", "DEL", "LIST", "KEY", "VAL", "EXP", "ERR", "MOD")
 """The groups whose rules make one call after the other."""
@@ -30,47 +27,43 @@ GROUPS = ("GET", "CRE", "PUT", "CAS", "DEL", "LIST", "KEY", "VAL", "EXP", "ERR",
 class Run(NamedTuple):
     rules: dict[str, float]
     """The seconds of each rule that passed."""
-    processor: float
+    whole: Sample
 
 
-def run(options: Sequence[str], folder: Path) -> Run:
+def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
+    driver = os.environ.get("PMCP_DRIVER")
+    if driver is None:
+        yield "Left out: set PMCP_DRIVER to the path of a driver, such as one of examples/drivers/."
+        return
+    folder = engines.folder()
+    sides = (["--pmcp-driver", f"map={os.path.abspath(driver)}"], ["--pmcp-backend", "memory"])
+    runs: tuple[list[Run], list[Run]] = ([], [])
+    orders = itertools.cycle(((0, 1), (1, 0)))
+    rounds = 1 if scale.is_quick else 5
+    for _ in range(rounds):
+        for side in next(orders):
+            runs[side].append(_run(sides[side], folder))
+    common = set.intersection(*(set(each.rules) for side in runs for each in side))
+    ours, beside = ([_seconds(each, common) for each in side] for side in runs)
+    yield (
+        f"Each side ran {rounds} times." if rounds > 1 else "Each side ran once, so without spread."
+    )
+    names = "a driver", "in process"
+    yield result((f"{len(common)} rules", *names), ours, beside)
+    whole, beside = ([each.whole for each in side] for side in runs)
+    yield result(("run", *names), whole, beside)
+
+
+def _run(options: Sequence[str], folder: Path) -> Run:
     """The sequential rules on one target."""
     report = folder / "report.json"
-    selected = " or ".join(GROUPS)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "pmcp_conformance", "-k", selected]
-    before = _processor()
-    command = [*pytest, f"--pmcp-report={report}", *options]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    selected = ["-p", "pmcp_conformance", "-k", " or ".join(GROUPS), f"--pmcp-report={report}"]
+    whole = pytest([*selected, *options], folder)
     [backend] = json.loads(report.read_text(encoding="utf-8"))["backends"]
     passed = [rule for rule in backend["rules"] if rule["outcome"] == "passed"]
-    return Run({rule["id"]: rule["seconds"] for rule in passed}, _processor() - before)
+    return Run({rule["id"]: rule["seconds"] for rule in passed}, whole)
 
 
-def _processor() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def show(name: str, ours: Sequence[float], beside: Sequence[float]) -> None:
-    ratio = statistics.median(ours) / statistics.median(beside)
-    print(f"{name:10} {_spread(ours):>24} {_spread(beside):>24} {ratio:6.2f}")
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def main() -> None:
-    driver = os.path.abspath(sys.argv[1])
-    sides = (["--pmcp-driver", f"map={driver}"], ["--pmcp-backend", "memory"])
-    with tempfile.TemporaryDirectory() as folder:
-        rounds = [[run(options, Path(folder)) for options in sides] for _ in range(ROUNDS)]
-    common = set.intersection(*(set(of.rules) for pair in rounds for of in pair))
-    totals = [[sum(of.rules[rule] for rule in common) for of in pair] for pair in rounds]
-    print(f"{len(common)} rules, seconds{'driver':>19} {'in process':>24}  ratio")
-    show("rules", *zip(*totals, strict=True))
-    show("processor", *zip(*([of.processor for of in pair] for pair in rounds), strict=True))
-
-
-if __name__ == "__main__":
-    main()
+def _seconds(run: Run, rules: set[str]) -> Sample:
+    seconds = sum(run.rules[rule] for rule in rules)
+    return Sample(seconds * 1e6, run.whole.processor)

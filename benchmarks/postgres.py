@@ -1,61 +1,76 @@
-"""What PostgresBackend costs beside bare psycopg sending the same statements.
+"""PostgresBackend beside bare psycopg sending the same statements.
 
-    python benchmarks/postgres.py "host=127.0.0.1 user=postgres"
-
-Run it against a server that has nothing else to do: it works in schemas of its own, one for each
-side, and drops them in the end. The bare side is a `psycopg_pool.ConnectionPool` with a cursor for
-each statement, and encodes and decodes the same records by the same codec. Both sides take turns,
-in changing order. "wall" are the median microseconds of an operation and "processor" this
-process's share of them; a ratio is ours by theirs. Round trips are counted on the wire, by a proxy
-before the server.
+The bare side is a `psycopg_pool.ConnectionPool` with a cursor for each statement, and encodes and
+decodes the same records by the same codec; each side has a schema of its own. Round trips are
+counted on the wire, by a proxy before the server, which has `fsync = off`.
 """
 
 from __future__ import annotations
 
-import itertools
-import statistics
-import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from benchmarks.engines import Engines
+from benchmarks.results import Limit, Result
+from benchmarks.scale import Scale
+from benchmarks.side_by_side import (
+    NOW,
+    Side,
+    at_once,
+    backend_steps,
+    compare,
+    make_record,
+    result,
+    take_turns,
+)
 from pmcp_conformance.network.fault_proxy import FaultProxy
 from pmcp_conformance.network.schedules import no_faults
-from pmcp_storage import PostgresBackend, Task, TaskRecord, TaskStatus, read_row
+from pmcp_storage import PostgresBackend, TaskRecord, read_row
 from pmcp_storage.backends.postgres import statements as wire
 from pmcp_storage.backends.postgres.creation import create_missing
 from pmcp_storage.backends.postgres.statements import Statement, Statements
 
-ROUNDS = 600
 THREADS = 8
-NOW = datetime.now(UTC)
-Step = Callable[[int], object]
+CALLS = 30
+LIMIT = Limit(1.15)
 
 
-def make(number: int) -> TaskRecord:
-    """A record of some 2 KB of JSON; ids in the order of their numbers, as UUIDv7 are."""
-    task = Task(
-        task_id=f"019a0000-0000-7000-8000-{number:012d}",
-        status=TaskStatus.WORKING,
-        created_at=NOW,
-        last_updated_at=NOW,
-        ttl=60_000,
+def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
+    url = engines.postgres()
+    pool: ConnectionPool[Any] = ConnectionPool(
+        url, min_size=THREADS, open=True, kwargs={"autocommit": True, "prepare_threshold": None}
     )
-    variables = {f"step_{n}": {"name": f"step {n}", "note": "x" * 60} for n in range(16)}
-    return TaskRecord(
-        task=task,
-        owner_id="owner",
-        request_method="tools/call",
-        variables=variables,
-        expires_at=NOW + timedelta(hours=1),
-    )
+    with own_schema(url) as schema, own_schema(url) as other, pool:
+        pool.wait()
+        yield _trips(url, schema)
+        with PostgresBackend.from_url(url, schema, connections=THREADS) as backend:
+            bare = Bare(pool, other)
+            yield from _alone(backend, bare, scale)
+            yield from _together(backend, bare, scale)
+
+
+def _alone(backend: PostgresBackend, bare: Bare, scale: Scale) -> Iterator[Result]:
+    records = [make_record(number) for number in range(scale.rounds)]
+    sides = {"PostgresBackend": backend_steps(backend, records), "psycopg": _steps(bare, records)}
+    yield from compare(sides, {"psycopg": LIMIT}, scale.rounds)
+
+
+def _together(backend: PostgresBackend, bare: Bare, scale: Scale) -> Iterator[Result]:
+    records = [make_record(number) for number in range(THREADS)]
+    for record in records:
+        backend.put(record)
+        bare.put(record)
+    ours, theirs = backend_steps(backend, records), _steps(bare, records)
+    for name in ("get", "put"):
+        steps = [at_once(side[name], THREADS, CALLS) for side in (ours, theirs)]
+        our_samples, their_samples = take_turns(steps, max(4, scale.rounds // 15), THREADS * CALLS)
+        names = (f"{name}, {THREADS} threads", "PostgresBackend", "psycopg")
+        yield result(names, our_samples, their_samples, LIMIT)
 
 
 class Bare:
@@ -119,7 +134,7 @@ def _text(statement: Statement) -> str:
     return text
 
 
-def bare_steps(bare: Bare, records: list[TaskRecord]) -> dict[str, Step]:
+def _steps(bare: Bare, records: list[TaskRecord]) -> Side:
     return {
         "create": lambda n: bare.create(records[n]),
         "get": lambda n: bare.get(records[n]),
@@ -130,83 +145,7 @@ def bare_steps(bare: Bare, records: list[TaskRecord]) -> dict[str, Step]:
     }
 
 
-def backend_steps(backend: PostgresBackend, records: list[TaskRecord]) -> dict[str, Step]:
-    return {
-        "create": lambda n: backend.create(records[n]),
-        "get": lambda n: backend.get("owner", records[n].task_id),
-        "put_if_version": lambda n: backend.put_if_version(records[n], 1),
-        "put": lambda n: backend.put(records[n]),
-        "page of 50": lambda n: backend.list_by_owner("owner", limit=50),
-        "delete": lambda n: backend.delete("owner", records[n].task_id),
-    }
-
-
-Sample = tuple[float, float]
-"""Microseconds on the wall, and of this thread's processor time."""
-
-
-def timed(step: Step, number: int) -> Sample:
-    wall, processor = time.perf_counter(), time.thread_time()
-    step(number)
-    return (time.perf_counter() - wall) * 1e6, (time.thread_time() - processor) * 1e6
-
-
-def take_turns(ours: Step, theirs: Step) -> list[Sample]:
-    """The medians of both steps, over ROUNDS rounds in changing order."""
-    samples: list[list[Sample]] = [[], []]
-    for number, order in zip(range(ROUNDS), itertools.cycle(((0, 1), (1, 0))), strict=False):
-        for side in order:
-            samples[side].append(timed((ours, theirs)[side], number))
-    return [
-        (statistics.median(wall), statistics.median(processor))
-        for wall, processor in (zip(*side, strict=True) for side in samples)
-    ]
-
-
-def compare(backend: PostgresBackend, bare: Bare) -> None:
-    records = [make(number) for number in range(ROUNDS)]
-    ours, theirs = backend_steps(backend, records), bare_steps(bare, records)
-    print(f"{'':16}{'wall':>7}{'bare':>7}{'ratio':>7}{'processor':>11}{'bare':>7}{'ratio':>7}")
-    for name in ours:
-        (wall, processor), (bare_wall, bare_processor) = take_turns(ours[name], theirs[name])
-        print(
-            f"{name:16}{wall:7.0f}{bare_wall:7.0f}{wall / bare_wall:7.2f}"
-            f"{processor:11.0f}{bare_processor:7.0f}{processor / bare_processor:7.2f}"
-        )
-
-
-def rate(step: Step) -> float:
-    """Operations a second by all threads together; each has records of its own."""
-
-    def work(thread: int) -> None:
-        for _ in range(ROUNDS // 2):
-            step(thread)
-
-    start = time.perf_counter()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(work, range(THREADS)))
-    return THREADS * (ROUNDS // 2) / (time.perf_counter() - start)
-
-
-def compare_rates(backend: PostgresBackend, bare: Bare) -> None:
-    records = [make(number) for number in range(THREADS)]
-    for record in records:
-        backend.put(record)
-        bare.put(record)
-    steps: dict[str, tuple[Step, Step]] = {
-        "get": (lambda n: backend.get("owner", records[n].task_id), lambda n: bare.get(records[n])),
-        "put": (lambda n: backend.put(records[n]), lambda n: bare.put(records[n])),
-    }
-    for name, (ours, theirs) in steps.items():
-        rates = [(rate(ours), rate(theirs)) for _ in range(7)]
-        our, their = (statistics.median(side) for side in zip(*rates, strict=True))
-        print(
-            f"{THREADS} threads, {name}: {our:,.0f} a second, bare {their:,.0f}, "
-            f"ratio of times {their / our:.2f}"
-        )
-
-
-def count_trips(url: str, schema: str) -> None:
+def _trips(url: str, schema: str) -> str:
     with psycopg.connect(url) as connection:
         address = connection.info.hostaddr, connection.info.port
     with FaultProxy(address) as proxy:
@@ -216,7 +155,7 @@ def count_trips(url: str, schema: str) -> None:
         )
         with PostgresBackend.from_url(way, schema) as backend:
             backend.count_by_owner("owner")
-            steps = backend_steps(backend, [make(0)])
+            steps = backend_steps(backend, [make_record(0)])
             steps["count"] = lambda n: backend.count_by_owner("owner", live_at=NOW)
             steps["cleanup"] = lambda n: backend.cleanup_expired()
             counted = []
@@ -224,11 +163,12 @@ def count_trips(url: str, schema: str) -> None:
                 proxy.inject(no_faults)
                 step(0)
                 counted.append(f"{name} {proxy.exchanges.count}")
-    print(f"round trips: {', '.join(counted)}")
+    return f"Round trips, counted on the wire: {', '.join(counted)}."
 
 
 @contextmanager
 def own_schema(url: str) -> Iterator[str]:
+    """A schema with the table of a backend, for the length of a `with`."""
     name = f"benchmark_{uuid4().hex}"
     for _ in create_missing(url, name):
         pass
@@ -237,25 +177,3 @@ def own_schema(url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(url) as connection:
             connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
-
-
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    url = sys.argv[1]
-    opened: ConnectionPool[Any] = ConnectionPool(
-        url, min_size=THREADS, open=True, kwargs={"autocommit": True, "prepare_threshold": None}
-    )
-    with own_schema(url) as schema, own_schema(url) as other, opened as pool:
-        pool.wait()
-        with PostgresBackend.from_url(url, schema, connections=THREADS) as backend:
-            with pool.connection() as connection:
-                version = connection.info.parameter_status("server_version")
-            print(f"PostgreSQL {version}, psycopg {psycopg.__version__}, {ROUNDS} rounds")
-            count_trips(url, schema)
-            compare(backend, Bare(pool, other))
-            compare_rates(backend, Bare(pool, other))
-
-
-if __name__ == "__main__":
-    main()

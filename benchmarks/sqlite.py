@@ -1,35 +1,37 @@
-"""What SqliteBackend costs beside the bare statements that it executes.
-
-    python -m benchmarks.sqlite [folder]
+"""SqliteBackend beside the bare statements that it executes.
 
 All sides use one layout, the same pragmas, the same statements and the same data, each in a file
-of its own in `folder` (default: a temporary one). "bare" moves text only; "bare + JSON" encodes and
-decodes records as well. Figures are medians, in microseconds an operation.
+of its own. "bare statements" encode and decode the same records by the same codec; "without JSON"
+they move text only.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.side_by_side import (
-    EXPIRES_AT,
-    ROUNDS,
-    Side,
-    Step,
-    backend_steps,
-    make_record,
-    print_table,
-    take_turns,
-)
-
+from benchmarks.engines import Engines
+from benchmarks.results import Limit, Result
+from benchmarks.scale import Scale
+from benchmarks.side_by_side import EXPIRES_AT, Side, backend_steps, compare, make_record
 from pmcp_storage import SqliteBackend, TaskRecord, read_row
+from pmcp_storage.backends.instants import epoch_microseconds
 from pmcp_storage.backends.sqlite import statements
 from pmcp_storage.backends.sqlite.file import open_file
 
-EXPIRY = round(EXPIRES_AT.timestamp() * 1_000_000)
+LIMITS = {"bare statements": Limit(1.25)}
+
+
+def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
+    records = [make_record(number) for number in range(scale.rounds)]
+    folder = engines.folder()
+    with SqliteBackend(folder / "backend.db") as backend:
+        sides = {
+            "SqliteBackend": backend_steps(backend, records),
+            "bare statements": _steps(Bare(folder / "coded.db", codec=True), records),
+            "without JSON": _steps(Bare(folder / "bare.db", codec=False), records),
+        }
+        yield from compare(sides, LIMITS, scale.rounds)
 
 
 class Bare:
@@ -43,7 +45,8 @@ class Bare:
 
     def _values(self, record: TaskRecord, version: int) -> tuple[object, ...]:
         data = record.to_json() if self.codec else self.data
-        return (record.owner_id, record.task_id, "working", version, EXPIRY, data)
+        expiry = epoch_microseconds(EXPIRES_AT)
+        return (record.owner_id, record.task_id, "working", version, expiry, data)
 
     def _read(self, owner_id: str, task_id: str, version: int, data: str) -> None:
         if self.codec:
@@ -70,60 +73,12 @@ class Bare:
             self._read(owner_id, *row)
 
 
-def bare_steps(bare: Bare, records: list[TaskRecord]) -> Side:
+def _steps(bare: Bare, records: list[TaskRecord]) -> Side:
     return {
         "create": lambda n: bare.write(records[n], 1),
         "get": lambda n: bare.get("owner", records[n].task_id),
         "put_if_version": lambda n: bare.write(records[n], 2),
+        "put": lambda n: bare.write(records[n], 3),
         "page of 50": lambda n: bare.page("owner"),
         "delete": lambda n: bare.delete("owner", records[n].task_id),
-        "put": lambda n: bare.write(records[n], 1),
     }
-
-
-def compare(folder: Path) -> None:
-    records = [make_record(number) for number in range(ROUNDS)]
-    bare, coded = Bare(folder / "bare.db", codec=False), Bare(folder / "coded.db", codec=True)
-    with SqliteBackend(folder / "backend.db") as backend:
-        steps = {**backend_steps(backend, records), "put": lambda n: backend.put(records[n])}
-        print_table(steps, bare_steps(bare, records), bare_steps(coded, records))
-
-
-def fill(path: Path, count: int) -> None:
-    """Rows of one owner, written in bulk: how they came there is not measured."""
-    db = open_file(str(path), 10.0)
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        for number in range(count):
-            record = make_record(number)
-            row = (record.owner_id, record.task_id, "working", 1, EXPIRY, record.to_json())
-            db.execute(statements.WRITE, row)
-    db.close()
-
-
-def compare_sizes(folder: Path) -> None:
-    paths = {count: folder / f"{count}.db" for count in (1_000, 100_000)}
-    for count, path in paths.items():
-        fill(path, count)
-    with SqliteBackend(paths[1_000]) as small, SqliteBackend(paths[100_000]) as large:
-
-        def middle(backend: SqliteBackend, count: int) -> Step:
-            after = make_record(count // 2).task_id
-            return lambda n: backend.list_by_owner("owner", limit=50, after=after)
-
-        few, many = take_turns([middle(small, 1_000), middle(large, 100_000)])
-    print(f"page of 50 from the middle of 1,000 records {few:.0f}, of 100,000 {many:.0f}, ", end="")
-    print(f"ratio {many / few:.2f}")
-
-
-def main() -> None:
-    size = len(make_record(0).to_json())
-    print(f"SQLite {sqlite3.sqlite_version}, {ROUNDS} rounds, {size} bytes JSON")
-    parent = sys.argv[1] if len(sys.argv) > 1 else None
-    with tempfile.TemporaryDirectory(dir=parent) as folder:
-        compare(Path(folder))
-        compare_sizes(Path(folder))
-
-
-if __name__ == "__main__":
-    main()

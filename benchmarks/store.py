@@ -1,24 +1,22 @@
-"""What the task store costs over its backend: `python benchmarks/store.py`.
+"""What the task store costs over its backend, in memory.
 
-Each method of the store runs side by side with the same requests to the backend alone, without
-any rule; where the caller hands in 2 KB of variables, both validate them. Both take short turns
-within one process, so that whatever slows the machine slows both; the median turn counts, in
-CPU time, since neither of them waits. The requests that the store sends for a call are counted as
-well. The limit is 100 microseconds a call for a record of 2 KB;
-over it, the exit status is 1.
+Each method of the store stands beside the same requests to the backend alone, without any rule;
+where the caller hands in 2 KB of variables, both validate them. What counts is processor time,
+since neither of them waits: at most 100 microseconds a call more for a record of 2 KB, in the turn
+of each that took least. The requests that the store sends for a call are counted as well.
 """
 
 from __future__ import annotations
 
-import gc
-import platform
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
-from statistics import median
-from time import thread_time
 
+from benchmarks.engines import Engines
+from benchmarks.results import Limit, Result
+from benchmarks.scale import Scale
+from benchmarks.side_by_side import Step, result, take_turns
 from pmcp_storage import (
     GenericTaskStore,
     InMemoryBackend,
@@ -30,28 +28,29 @@ from pmcp_storage import (
     VersionedRecord,
 )
 
-TURNS = 60
 CALLS = 30
-LIMIT_MICROSECONDS = 100
+LIMIT = Limit(100, of="added")
 VARIABLES = {f"step {n}": {"state": "done", "code": n, "note": "x" * 150} for n in range(8)}
 
-Pair = tuple[Callable[[], object], Callable[[], object]]
+Call = Callable[[], object]
+Pair = tuple[Call, Call]
 
 
-def main() -> int:
-    """Measure, print a table, and return 1 if the limit is exceeded, else 0."""
-    size = len(_record("task").to_json().encode())
-    print(f"Python {platform.python_version()}, record of {size} bytes, CPU microseconds a call")
-    print(f"{'method':24}{'requests':>9}{'backend':>9}{'store':>9}{'difference':>12}{'ratio':>7}")
-    most, counting = 0.0, Counting()
+def run(engines: Engines, scale: Scale) -> Iterator[Result | str]:
+    counting = Counting()
     for name, (backend, store) in _pairs(counting).items():
         requests = counting.requests_of(store)
-        below, above = _side_by_side(backend, store)
-        most = max(most, above - below)
-        figures = f"{below:9.1f}{above:9.1f}{above - below:12.1f}{above / below:7.2f}"
-        print(f"{name:24}{requests:9}{figures}")
-    print(f"limit: {LIMIT_MICROSECONDS} microseconds, most: {most:.1f}")
-    return int(most > LIMIT_MICROSECONDS)
+        ours, alone = take_turns([_turn(store), _turn(backend)], scale.rounds // 5, CALLS)
+        measured = result((name, "GenericTaskStore", "backend alone"), ours, alone, LIMIT)
+        yield replace(measured, counted={"requests": requests})
+
+
+def _turn(call: Call) -> Step:
+    def call_all(_: int) -> None:
+        for _ in range(CALLS):
+            call()
+
+    return call_all
 
 
 class Counting(InMemoryBackend):
@@ -127,18 +126,24 @@ def _pairs(backend: InMemoryBackend) -> dict[str, Pair]:
             lambda: backend.create(_record(f"task {next(fresh)}")),
             lambda: store.create("other", "tools/call", variables=VARIABLES),
         ),
-        "  under quotas": (
+        "create, under quotas": (
             create_counted,
             lambda: quota.create(f"ruled {next(fresh)}", "tools/call", variables=VARIABLES),
         ),
         "update_status": (change, lambda: store.update_status(*ruled, next(turn))),
-        "  with a message": (change, lambda: store.update_status(*ruled, next(turn), "soon")),
+        "update_status, with a message": (
+            change,
+            lambda: store.update_status(*ruled, next(turn), "soon"),
+        ),
         "set_variables, one": (change, lambda: store.set_variables(*ruled, {"step 0": 7})),
-        "  2 KB of them": (change_all, lambda: store.set_variables(*ruled, VARIABLES)),
+        "set_variables, 2 KB": (change_all, lambda: store.set_variables(*ruled, VARIABLES)),
         "change": (change, lambda: store.change(*ruled, lambda _: done)),
-        "  2 KB of variables": (change_all, lambda: store.change(*ruled, lambda _: asked)),
-        "  of nothing": (lambda: backend.get(*plain), lambda: store.change(*ruled, lambda _: None)),
-        "  of a known task": (change_held, store_held),
+        "change, 2 KB of variables": (change_all, lambda: store.change(*ruled, lambda _: asked)),
+        "change of nothing": (
+            lambda: backend.get(*plain),
+            lambda: store.change(*ruled, lambda _: None),
+        ),
+        "change of a known task": (change_held, store_held),
         "report_progress": (change, lambda: store.report_progress(*ruled, "soon")),
         "set_result": (change, lambda: store.set_result(*ruled, {"content": "done"})),
     }
@@ -161,20 +166,3 @@ def _record(task_id: str, owner_id: str = "owner") -> TaskRecord:
         request_method="tools/call",
         expires_at=now + timedelta(minutes=1),
     )
-
-
-def _side_by_side(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
-    turns = [(_turn(one), _turn(other)) for _ in range(TURNS)]
-    return median(first for first, _ in turns), median(second for _, second in turns)
-
-
-def _turn(call: Callable[[], object]) -> float:
-    start = thread_time()
-    for _ in range(CALLS):
-        call()
-    return (thread_time() - start) / CALLS * 1e6
-
-
-if __name__ == "__main__":
-    gc.freeze()
-    sys.exit(main())
