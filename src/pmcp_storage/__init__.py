@@ -49,6 +49,9 @@ from pmcp_storage.store.task_errors import (
 if TYPE_CHECKING:
     from pmcp_storage.aio.async_backend import AsyncStorageBackend
     from pmcp_storage.aio.sync_adapter import to_sync
+    from pmcp_storage.backends.dynamodb.async_dynamodb_backend import (
+        AsyncDynamoDbBackend as AsyncDynamoDbBackend,
+    )
     from pmcp_storage.backends.dynamodb.dynamodb_backend import DynamoDbBackend as DynamoDbBackend
     from pmcp_storage.backends.postgres.async_postgres_backend import (
         AsyncPostgresBackend as AsyncPostgresBackend,
@@ -110,6 +113,7 @@ __all__ = [
 ]
 
 _ON_DEMAND = {
+    "AsyncDynamoDbBackend": "backends.dynamodb.async_dynamodb_backend",
     "AsyncPostgresBackend": "backends.postgres.async_postgres_backend",
     "AsyncStorageBackend": "aio.async_backend",
     "AsyncTaskStore": "store.task_store",

@@ -8,6 +8,7 @@ from typing import Any
 
 _REMEDIES = {
     "a2a": "pip install 'pmcp-storage[a2a]'",
+    "aiohttp": "pip install 'pmcp-storage[dynamodb-async]'",
     "boto3": "pip install 'pmcp-storage[dynamodb]'",
     "botocore": "pip install 'pmcp-storage[dynamodb]'",
     "fastmcp": "pip install 'pmcp-storage[mcp]' 'fastmcp>=4.1'",

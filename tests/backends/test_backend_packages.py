@@ -10,10 +10,17 @@ import pytest
 from pmcp_storage import backends
 from support.processes import run_python
 
-LIBRARIES = {"boto3", "botocore", "psycopg", "psycopg_pool", "redis"}
+LIBRARIES = {"aiohttp", "boto3", "botocore", "psycopg", "psycopg_pool", "redis"}
 
 EXPORTED = {
-    "dynamodb": ("DynamoDbBackend", "client_from_env", "init", "table_definition", "verify"),
+    "dynamodb": (
+        "AsyncDynamoDbBackend",
+        "DynamoDbBackend",
+        "client_from_env",
+        "init",
+        "table_definition",
+        "verify",
+    ),
     "postgres": ("AsyncPostgresBackend", "PostgresBackend", "create_missing", "init", "verify"),
     "redis": ("RedisBackend", "init", "verify"),
     "sqlite": ("SqliteBackend", "init", "verify"),
@@ -22,9 +29,11 @@ EXPORTED = {
 BLOCKED = """
 import sys
 
+LIBRARIES = "aiohttp boto3 botocore psycopg redis mcp fastmcp".split()
+
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("boto3", "botocore", "psycopg", "redis", "mcp", "fastmcp"):
+        if name.partition(".")[0] in LIBRARIES:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocker())
@@ -84,6 +93,20 @@ except ModuleNotFoundError as error:
 """)
     assert message.startswith(f"{name} needs the module ")
     assert f"pip install 'pmcp-storage[{package.removeprefix('backends.')}]'" in message
+
+
+def test_a_second_library_that_is_missing_has_an_extra_of_its_own() -> None:
+    message = run_python("""
+import sys
+sys.modules["aiohttp"] = None
+from pmcp_storage import DynamoDbBackend
+try:
+    from pmcp_storage import AsyncDynamoDbBackend
+except ModuleNotFoundError as error:
+    print(error)
+""")
+    assert "AsyncDynamoDbBackend needs the module aiohttp" in message
+    assert "pip install 'pmcp-storage[dynamodb-async]'" in message
 
 
 @pytest.mark.parametrize("verb", ["init", "verify"])

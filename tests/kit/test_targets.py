@@ -81,7 +81,7 @@ def test_a_target_is_named_on_the_command_line(pytester: pytest.Pytester, start:
     [
         (
             "nonsense",
-            "*neither a shipped target (dynamodb, memory, postgres, *sqlite)*",
+            "*neither a shipped target (dynamodb, dynamodb-async, memory, *sqlite)*",
         ),
         ("json:dumps", "*is not a BackendTarget*"),
         ("no.such:Thing", "*ModuleNotFoundError*looked for it from*"),

@@ -18,6 +18,7 @@ from pkgutil import walk_packages
 from typing import Any
 
 from mutants.base import MutantTarget
+from mutants.dynamodb_async import AsyncDynamoDbMutantTarget
 from mutants.dynamodb_target import DynamoDbMutantTarget
 from mutants.loops import LoopBackend, LoopTarget
 from mutants.postgres import PgBackend
@@ -27,6 +28,7 @@ from mutants.sqlite import SqliteRows, SqliteRowsTarget
 from pmcp_conformance import BackendTarget
 from pmcp_conformance.catalogue import catalogue
 from pmcp_storage import (
+    AsyncDynamoDbBackend,
     AsyncTaskStore,
     DynamoDbBackend,
     GenericTaskStore,
@@ -64,6 +66,7 @@ _TARGETS: dict[type, Callable[[Any], BackendTarget]] = {
     PgBackend: PgTarget,
     SqliteRows: SqliteRowsTarget,
     RedisBackend: RedisMutantTarget,
+    AsyncDynamoDbBackend: AsyncDynamoDbMutantTarget,
     DynamoDbBackend: DynamoDbMutantTarget,
     MemoryStorage: lambda storage: MutantTarget(storage=storage),
     GenericTaskStore: lambda store: MutantTarget(store=store),

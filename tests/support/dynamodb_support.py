@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.session import Session
 
-from pmcp_storage import DynamoDbBackend
+from pmcp_storage import AsyncDynamoDbBackend, DynamoDbBackend
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -45,3 +46,13 @@ def connect(endpoint: str, **settings: Any) -> DynamoDBClient:
 def new_owner() -> str:
     """An owner that no other test has: the tests of a module share a table."""
     return f"owner-{uuid.uuid4().hex}"
+
+
+_ASYNC_SESSION = Session()
+_ASYNC_SESSION.set_config_variable("region", "us-east-1")
+_ASYNC_SESSION.set_credentials("local", "local")
+
+
+def open_async(endpoint: str, table: str, **settings: Any) -> AsyncDynamoDbBackend:
+    """A handle for event loops on a table of the engine at `endpoint`."""
+    return AsyncDynamoDbBackend(_ASYNC_SESSION, table, endpoint_url=endpoint, **settings)

@@ -23,7 +23,7 @@ from mutants.servers import shared_servers
 from pmcp_conformance.catalogue import Rule, catalogue
 from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.report.results import Outcome
-from pmcp_storage import DynamoDbBackend, RedisBackend
+from pmcp_storage import AsyncDynamoDbBackend, DynamoDbBackend, RedisBackend
 
 PAGE = Path(__file__).parents[2] / "docs" / "kill-matrix.md"
 
@@ -48,7 +48,7 @@ Made by `python tests/generate_docs.py matrix`; do not edit it by hand.
 caught by the one that they break and by no other.
 """
 
-_ON_SERVERS = (PgBackend, PgTarget, RedisBackend, DynamoDbBackend)
+_ON_SERVERS = (PgBackend, PgTarget, RedisBackend, DynamoDbBackend, AsyncDynamoDbBackend)
 
 TRIED_ON_THEIR_OWN = ("CON", "DUR", "FLT")
 """The groups whose rules take longer, and are tried on their own mutants only."""

@@ -18,7 +18,10 @@ from pmcp_conformance.target import BackendTarget, Refusal
 from pmcp_storage import BackendError, NotFoundError, StorageBackend
 
 if TYPE_CHECKING:
+    from pmcp_storage import AsyncStorageBackend
     from pmcp_storage.backends.dynamodb.table import Table
+
+    Handle = StorageBackend | AsyncStorageBackend
 
 _REFUSALS = {
     "the table is throttled": "ProvisionedThroughputExceededException",
@@ -100,7 +103,7 @@ class DynamoDbTarget(BackendTarget):
         if self.named and self._table:
             return None
         return (
-            f"{endpoint} is no loopback address: to run against it, say --pmcp-backend dynamodb "
+            f"{endpoint} is no loopback address: to run against it, say --pmcp-backend {self.name} "
             "and name a table in PMCP_CONFORMANCE_TABLE"
         )
 
@@ -115,19 +118,19 @@ class DynamoDbTarget(BackendTarget):
         if self._made:
             self._client.delete_table(TableName=self._table)
 
-    def open(self) -> StorageBackend:
-        return self.backend(self._client, self._table)
+    def open(self) -> Handle:
+        return self._open(self._table)
 
-    def open_fresh(self, token: str) -> StorageBackend:
+    def open_fresh(self, token: str) -> Handle:
         self._make(self._fresh(token))
-        return self.backend(self._client, self._fresh(token))
+        return self._open(self._fresh(token))
 
     def dispose_fresh(self, token: str) -> None:
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.delete_table(TableName=self._fresh(token))
 
-    def open_misconfigured(self) -> StorageBackend:
-        return self.backend(self._client, f"{self._table}_missing")
+    def open_misconfigured(self) -> Handle:
+        return self._open(f"{self._table}_missing")
 
     def stored_expiry(self, owner_id: str, task_id: str) -> float | None:
         answer = self._client.get_item(
@@ -159,18 +162,24 @@ class DynamoDbTarget(BackendTarget):
         endpoint = urlsplit(self._client.meta.endpoint_url)
         return endpoint.hostname or "", endpoint.port or 80
 
-    def open_at(self, host: str, port: int) -> StorageBackend:
+    def open_at(self, host: str, port: int) -> Handle:
+        return self._open_at(f"http://{host}:{port}", self._table)
+
+    def _open(self, table: str) -> Handle:
+        return self.backend(self._client, table)
+
+    def _open_at(self, endpoint_url: str, table: str) -> Handle:
         from botocore.config import Config
 
         # A client of its own for each handle: a client's retries are limited over its life.
         with _session_lock:
             client = self._session.client(
                 "dynamodb",
-                endpoint_url=f"http://{host}:{port}",
+                endpoint_url=endpoint_url,
                 region_name=self._client.meta.region_name,
                 config=Config(**self.connection),
             )
-        return self.backend(client, self._table, close_client=True)
+        return self.backend(client, table, close_client=True)
 
     def refusals(self) -> Sequence[Refusal]:
         return [Refusal(why, partial(_refuse, code)) for why, code in _REFUSALS.items()]
@@ -183,11 +192,12 @@ class DynamoDbTarget(BackendTarget):
 
         Not by one request of boto3's, which it may repeat: that meets its own first attempt.
         """
+        from pmcp_storage.backends.dynamodb.boto_sender import BotoSender
         from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
         from pmcp_storage.backends.dynamodb.provisioning import create_table
         from pmcp_storage.backends.dynamodb.table import Table
 
-        table = Table(ClientInUse(self._client), name)
+        table = Table(BotoSender(ClientInUse(self._client)), name)
         create_table(table)
         return table
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pmcp_storage import DynamoDbBackend, TaskRecord
+from pmcp_storage import AsyncDynamoDbBackend, DynamoDbBackend, TaskRecord
 from support.dynamodb_proxy import DynamoDbProxy
-from support.dynamodb_support import RETRIES, connect
+from support.dynamodb_support import RETRIES, connect, open_async
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -47,6 +48,12 @@ def through(proxy: DynamoDbProxy, table: str) -> Iterator[OpenThrough]:
     yield open_through
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def opened(proxy: DynamoDbProxy, table: str) -> Callable[..., AsyncDynamoDbBackend]:
+    """Opens a handle for event loops that works through the proxy, with the settings given."""
+    return partial(open_async, proxy.endpoint, table)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pmcp_conformance.engine.runner import run_rule
 from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.report.results import Outcome
 from pmcp_conformance.targets.dynamodb import DynamoDbTarget
-from pmcp_storage import StorageBackend
+from pmcp_storage import AsyncStorageBackend, StorageBackend
 from support.dynamodb_faults import Answer, Fault, Request, throttle
 from support.dynamodb_proxy import DynamoDbProxy
 from support.dynamodb_support import NO_RETRIES
@@ -72,7 +72,7 @@ class AdverseTarget(DynamoDbTarget):
         # A thousand records there, three to a page, would take a minute and show nothing more.
         return back_door != "open_fresh" and super().offers(back_door)
 
-    def open(self) -> StorageBackend:
+    def open(self) -> StorageBackend | AsyncStorageBackend:
         return self.open_at(*self.address())
 
     def address(self) -> tuple[str, int]:

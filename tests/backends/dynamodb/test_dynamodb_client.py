@@ -41,7 +41,7 @@ def test_from_env_finds_the_region(
     for name, value in settings.items():
         no_aws_settings.setenv(name, value)
     with DynamoDbBackend.from_env() as backend:
-        assert backend._table.client.meta.region_name == region
+        assert backend._clients.get().meta.region_name == region
 
 
 def test_from_env_names_the_problem_of_the_configuration(
@@ -109,7 +109,7 @@ def test_close_closes_the_client_of_from_env(
     no_aws_settings.setenv("AWS_ENDPOINT_URL", dynamodb_client.meta.endpoint_url)
     backend = DynamoDbBackend.from_env(table)
     backend.list_by_owner(new_owner())
-    client = backend._table.client
+    client = backend._clients.get()
     assert connection_pools(client) == 1
     backend.close()
     assert connection_pools(client) == 0

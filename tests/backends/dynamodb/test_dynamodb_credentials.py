@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pmcp_storage import (
+    AsyncDynamoDbBackend,
     BackendError,
     DynamoDbBackend,
+    StorageBackend,
+    to_sync,
 )
 from support.dynamodb_support import new_owner
 from support.records import make_record
@@ -83,9 +86,18 @@ PROFILES = {
 }
 
 
+Opens = Callable[[str], StorageBackend]
+
+DOORS: dict[str, Opens] = {
+    "threads": DynamoDbBackend.from_env,
+    "event loops": lambda table: to_sync(AsyncDynamoDbBackend.from_env(table)),
+}
+
+
+@pytest.mark.parametrize("opens", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("case", PROFILES)
 def test_a_profile_without_usable_credentials_is_said_to_be_so(
-    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, case: str
+    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, case: str, opens: Opens
 ) -> None:
     lines, words = PROFILES[case]
     source = "[profile source]\naws_access_key_id = a\naws_secret_access_key = b\n"
@@ -93,33 +105,39 @@ def test_a_profile_without_usable_credentials_is_said_to_be_so(
     no_credentials.setenv("AWS_PROFILE", "p")
     with security_token_service() as url:
         no_credentials.setenv("AWS_ENDPOINT_URL_STS", url)
-        with pytest.raises(BackendError, match="credentials") as failed:
-            DynamoDbBackend.from_env(table).create(make_record("task", owner_id=new_owner()))
+        with (
+            pytest.raises(BackendError, match="credentials") as failed,
+            opens(table) as backend,
+        ):
+            backend.create(make_record("task", owner_id=new_owner()))
     assert type(failed.value) is BackendError
     assert words in str(failed.value)
     assert failed.value.__cause__ is not None
 
 
+@pytest.mark.parametrize("opens", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize("has_token", [False, True])
 def test_a_role_by_web_identity(
-    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, has_token: bool
+    no_credentials: pytest.MonkeyPatch, tmp_path: Path, table: str, has_token: bool, opens: Opens
 ) -> None:
     token = tmp_path / "token"
     if has_token:
         token.write_text("a-token")
     no_credentials.setenv("AWS_ROLE_ARN", ROLE)
     no_credentials.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
-    with security_token_service() as url, DynamoDbBackend.from_env(table) as backend:
+    with security_token_service() as url, opens(table) as backend:
         no_credentials.setenv("AWS_ENDPOINT_URL_STS", url)
-        for call in (lambda: backend.get("o", "t"), backend.verify):
+        for call in (lambda: backend.get("o", "t"), lambda: backend.delete("o", "t")):
             with pytest.raises(BackendError, match="no usable AWS credentials") as failed:
                 call()
             assert ("AssumeRoleWithWebIdentity" if has_token else str(token)) in str(failed.value)
 
 
-def test_an_instance_without_metadata(no_credentials: pytest.MonkeyPatch, table: str) -> None:
+@pytest.mark.parametrize("opens", DOORS.values(), ids=DOORS)
+def test_an_instance_without_metadata(
+    no_credentials: pytest.MonkeyPatch, table: str, opens: Opens
+) -> None:
     no_credentials.setenv("AWS_EC2_METADATA_DISABLED", "false")
     no_credentials.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
-    backend = DynamoDbBackend.from_env(table)
-    with backend, pytest.raises(BackendError, match="no usable AWS credentials"):
+    with opens(table) as backend, pytest.raises(BackendError, match="no usable AWS credentials"):
         backend.get("o", "t")

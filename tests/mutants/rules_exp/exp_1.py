@@ -19,6 +19,7 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.aio.async_adapter import run_at_once
 from pmcp_storage.backends.memory import Key
 
 
@@ -84,12 +85,13 @@ class CreatesOverWhatSoonExpires(DynamoDbBackend):
     """
 
     def _create(self, record: TaskRecord) -> int:
-        return self._write(
+        written = self._operations.write(
             record,
             0,
             ConditionExpression="attribute_not_exists(PK) OR expires_at < :soon",
             ExpressionAttributeValues={":soon": {"N": str(int(time.time()) + 5)}},
         )
+        return run_at_once(written)
 
 
 class IndexExpiresWithTheLastWrite(RedisBackend):

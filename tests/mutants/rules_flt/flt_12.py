@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from mutants.dynamodb_async import SendsOtherwise
 from mutants.postgres import Locking
 from mutants.redis_target import ExpiringAfterwards
 from pmcp_storage import (
@@ -13,6 +15,8 @@ from pmcp_storage import (
     StorageError,
     TaskRecord,
 )
+from pmcp_storage.backends.dynamodb.attempts import Attempts
+from pmcp_storage.backends.dynamodb.http_sender import HttpSender
 from support.tcp_server import Message
 from support.tcp_store import ATTEMPTS, PAUSE, RefusedError, Reply, TcpBackend
 
@@ -117,3 +121,19 @@ class ExpiresByASecondRequest(ExpiringAfterwards):
     """breaks FLT-12: a record is written by one request and given its expiry by another. Where the
     server goes down in between, what may have been applied lives for ever.
     """
+
+
+class _LastAttemptDecides(HttpSender):
+    async def _attempt(self, action: str, body: bytes, attempts: Attempts) -> dict[str, Any]:
+        try:
+            return await super()._attempt(action, body, attempts)
+        finally:
+            attempts.earlier = False
+
+
+class ForgetsEarlierAttempts(SendsOtherwise):
+    """breaks FLT-12: a loop around an HTTP client repeats a write, and its last attempt decides:
+    applied first and refused a connection then counts as refused.
+    """
+
+    sender = _LastAttemptDecides

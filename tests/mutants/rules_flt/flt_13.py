@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from mutants.dynamodb_async import SendsOtherwise
 from pmcp_storage import (
     BackendError,
     OutcomeUnknownError,
@@ -11,6 +14,9 @@ from pmcp_storage import (
     TaskRecord,
     VersionedRecord,
 )
+from pmcp_storage.backends.dynamodb.attempts import Attempts
+from pmcp_storage.backends.dynamodb.http_sender import HttpSender
+from pmcp_storage.backends.dynamodb.table import FailedError
 from support.tcp_server import Message
 from support.tcp_store import RefusedError, Reply, TcpBackend
 
@@ -83,3 +89,20 @@ class SendsItLater(TcpBackend):
             if isinstance(error, RefusedError):
                 self._queue.append(request)
             raise self.failure(error) from error
+
+
+class _TakesAllForSent(HttpSender):
+    async def _attempt(self, action: str, body: bytes, attempts: Attempts) -> dict[str, Any]:
+        try:
+            return await super()._attempt(action, body, attempts)
+        except FailedError as failed:
+            attempts.last |= not isinstance(failed.error, ClientError)
+            raise
+
+
+class HttpErrorsAreUnknown(SendsOtherwise):
+    """breaks FLT-13: every exception of the HTTP client leaves the outcome unknown, because the
+    class from which all of them are derived is what is caught.
+    """
+
+    sender = _TakesAllForSent

@@ -18,6 +18,7 @@ from pmcp_storage import (
     RedisBackend,
     VersionedRecord,
 )
+from pmcp_storage.backends.dynamodb.operations import Operations
 from support.tcp_store import RefusedError, TcpBackend
 
 
@@ -87,9 +88,17 @@ class ThrottledListingsEnd(DynamoDbBackend):
     over a paginator is left by an exception that is logged.
     """
 
-    def _page(self, owner_id: str, start: Any, **parameters: Any) -> dict[str, Any]:
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._operations = EndingPages(self._operations.table)
+
+
+class EndingPages(Operations):
+    """Those of ThrottledListingsEnd."""
+
+    async def page(self, owner_id: str, start: Any, **parameters: Any) -> dict[str, Any]:
         try:
-            return super()._page(owner_id, start, **parameters)
+            return await super().page(owner_id, start, **parameters)
         except BackendError as error:
             if start is None or code_of(error) != "ProvisionedThroughputExceededException":
                 raise

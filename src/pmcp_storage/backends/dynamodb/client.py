@@ -1,9 +1,11 @@
-"""A boto3 client set up by the standard AWS configuration chain."""
+"""The standard AWS configuration chain, and a boto3 client set up by it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.client import BaseClient
@@ -37,14 +39,20 @@ def client_from_env() -> DynamoDBClient:
     Raises BackendError if there is no region, or the configuration or the credentials that it
     names cannot be used.
     """
+    with configuring():
+        session = new_session()
+        client: DynamoDBClient = session.create_client(
+            "dynamodb", region_name=region_of(session), config=_CONFIG
+        )
+    return client
+
+
+@contextmanager
+def configuring() -> Iterator[None]:
+    """Make BackendError of what is wrong with the AWS configuration that is used within."""
     outer = sys.exception()
     try:
-        session = _session()
-        # botocore itself knows AWS_DEFAULT_REGION and the profile's region only.
-        region = session.get_config_variable("region") or os.environ.get("AWS_REGION")
-        client: DynamoDBClient = session.create_client(
-            "dynamodb", region_name=region, config=_CONFIG
-        )
+        yield
     except NoRegionError as error:
         raise BackendError(
             "no AWS region is configured: set AWS_REGION or AWS_DEFAULT_REGION, or a region in "
@@ -57,14 +65,20 @@ def client_from_env() -> DynamoDBClient:
             raise own from own.__cause__
         part = "credentials" if is_of_credentials(error) else "configuration"
         raise BackendError(f"the AWS {part} cannot be used ({in_words(error)})") from error
-    return client
+
+
+def region_of(session: Session) -> str | None:
+    """The region that is configured; None if none is."""
+    # botocore itself knows AWS_DEFAULT_REGION and the profile's region only.
+    return session.get_config_variable("region") or os.environ.get("AWS_REGION")
 
 
 _loaded: dict[str, Any] = {}
 """botocore's descriptions of services: to read them takes most of the time of making a client."""
 
 
-def _session() -> Session:
+def new_session() -> Session:
+    """A session by the standard AWS configuration chain."""
     # Of their own for each client, because sessions and their credentials hold locks.
     session = Session()
     loader = _loaded.setdefault("data_loader", session.get_component("data_loader"))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pmcp_storage.backends.dynamodb.attempts import observe
+from pmcp_storage.backends.dynamodb.client_events import observe
 from pmcp_storage.errors import BackendError
 
 if TYPE_CHECKING:

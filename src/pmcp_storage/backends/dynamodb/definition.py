@@ -6,6 +6,7 @@ sends a request.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 DEFAULT_TABLE = "pmcp_tasks"
@@ -34,6 +35,20 @@ def table_definition(table_name: str) -> dict[str, Any]:
         ],
         "BillingMode": "PAY_PER_REQUEST",
     }
+
+
+def checked_name(table_name: str) -> str:
+    """The name itself. Raises TypeError and ValueError for what can be no table's name."""
+    if not isinstance(table_name, str):
+        raise TypeError(f"table_name must be a str, not {type(table_name).__name__}")
+    if not table_name:
+        raise ValueError("table_name must not be empty")
+    return table_name
+
+
+def table_name_from_env(table_name: str | None) -> str:
+    """The name given, else that in PMCP_TABLE, else `pmcp_tasks`. Raises as `checked_name`."""
+    return checked_name(table_name or os.environ.get("PMCP_TABLE") or DEFAULT_TABLE)
 
 
 def status_problem(table: dict[str, Any]) -> str | None:

@@ -1,40 +1,22 @@
-"""The backend for Amazon DynamoDB: one table, one item per task, one request per operation.
-
-A write carries a write_id of its own, which tells a refusal that meets the write's own first
-attempt from a conflict; `attempts` notes whether such an attempt can have been applied. Expired
-records are removed by the table's native time to live, so this backend removes none. The Rust crate
-`pmcp-tasks` can work on the same table: its items lack some attributes, and its expires_at is
-rounded down where ours is rounded up.
-"""
+"""DynamoDbBackend, which is for threads. What its operations do is in `operations`."""
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from pmcp_storage.aio.async_adapter import run_at_once
 from pmcp_storage.backend import StorageBackend, VersionedRecord
-from pmcp_storage.backends.dynamodb import items
+from pmcp_storage.backends.dynamodb.boto_sender import BotoSender
 from pmcp_storage.backends.dynamodb.client import check_client, client_from_env
 from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
-from pmcp_storage.backends.dynamodb.definition import DEFAULT_TABLE
-from pmcp_storage.backends.dynamodb.table import Answer, Table
-from pmcp_storage.errors import (
-    AlreadyExistsError,
-    ConcurrentModificationError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RecordTooLargeError,
-    StorageError,
-)
+from pmcp_storage.backends.dynamodb.definition import DEFAULT_TABLE, table_name_from_env
+from pmcp_storage.backends.dynamodb.operations import Operations
+from pmcp_storage.backends.dynamodb.table import Table
 from pmcp_storage.records import TaskRecord
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-_MOST = 2**31 - 1
-"""The greatest Limit of a Query, a 32-bit integer (DynamoDB API Reference)."""
 
 
 class DynamoDbBackend(StorageBackend):
@@ -61,7 +43,7 @@ class DynamoDbBackend(StorageBackend):
     ) -> None:
         check_client(client)
         self._clients = ClientInUse(client)
-        self._table = Table(self._clients, _checked(table_name))
+        self._operations = Operations(Table(BotoSender(self._clients), table_name))
         self._close_client = close_client
 
     @classmethod
@@ -73,13 +55,13 @@ class DynamoDbBackend(StorageBackend):
         Raises BackendError if there is no region, or the configuration or the credentials that it
         names cannot be used.
         """
-        name = _checked(table_name or os.environ.get("PMCP_TABLE") or DEFAULT_TABLE)
+        name = table_name_from_env(table_name)
         backend = cls(client_from_env(), name, close_client=True)
         backend._clients.make = client_from_env
         return backend
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(table_name={self._table.name!r})"
+        return f"{type(self).__name__}(table_name={self._operations.table.name!r})"
 
     def verify(self) -> None:
         """Check that the table has the right keys and removes expired records.
@@ -88,71 +70,29 @@ class DynamoDbBackend(StorageBackend):
         everything that is missing and how to make it right.
         """
         self._check_open()
-        self._table.verify()
+        run_at_once(self._operations.table.verify())
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        key = items.key_of(owner_id, task_id)
-        answer = self._table.request("GetItem", Key=key, ConsistentRead=True)
-        if "Item" not in answer:
-            raise NotFoundError(owner_id, task_id)
-        return items.decode(owner_id, task_id, answer["Item"])
+        return run_at_once(self._operations.get(owner_id, task_id))
 
     def _create(self, record: TaskRecord) -> int:
-        return self._write(record, 0, ConditionExpression="attribute_not_exists(PK)")
+        return run_at_once(self._operations.create(record))
 
     def _put_if_version(self, record: TaskRecord, expected_version: int) -> int:
-        # A version that no item can have is sent as one that none has.
-        sent = expected_version if expected_version < items.GREATEST_VERSION else -1
-        return self._write(
-            record,
-            expected_version,
-            ConditionExpression="version = :expected",
-            ExpressionAttributeValues={":expected": {"N": str(sent)}},
-        )
+        return run_at_once(self._operations.put_if_version(record, expected_version))
 
     def _delete(self, owner_id: str, task_id: str) -> bool:
-        key = items.key_of(owner_id, task_id)
-        # A condition, because only conditional writes are serialized by every engine: of many
-        # unconditional deletes several can get the answer that they removed the item.
-        answer = self._table.write(
-            "DeleteItem", Key=key, ConditionExpression="attribute_exists(PK)"
-        )
-        found = answer.refusal is None
-        if answer.uncertain and not found:
-            raise OutcomeUnknownError(
-                f"task {task_id!r} of owner {owner_id!r} is gone, but the first answer to this "
-                "delete was lost, so whether it or another removed the record is unknown"
-            )
-        return found
+        return run_at_once(self._operations.delete(owner_id, task_id))
 
     def _list_by_owner(
         self, owner_id: str, *, limit: int, after: str | None
     ) -> list[VersionedRecord]:
-        found: list[VersionedRecord] = []
-        # The start of a page need not be an item that exists.
-        start = None if after is None else items.key_of(owner_id, after)
-        while len(found) < limit:
-            page = self._page(owner_id, start, Limit=min(limit - len(found), _MOST))
-            rows = page["Items"]
-            found += (items.decode(owner_id, items.task_id_of(row), row) for row in rows)
-            start = page.get("LastEvaluatedKey")
-            if start is None:
-                break
-        return found
+        return run_at_once(self._operations.list_by_owner(owner_id, limit, after))
 
     def _count_by_owner(
         self, owner_id: str, *, live_at: datetime | None, at_most: int | None
     ) -> int:
-        counting = _counting(live_at)
-        # Only the first page is limited to what is asked for: where expired items fill part of it,
-        # limiting every further one would cost more requests.
-        first = {} if at_most is None else {"Limit": min(at_most, _MOST)}
-        page = self._page(owner_id, None, **counting, **first)
-        count = self._count_page(owner_id, page, live_at)
-        while "LastEvaluatedKey" in page and (at_most is None or count < at_most):
-            page = self._page(owner_id, page["LastEvaluatedKey"], **counting)
-            count += self._count_page(owner_id, page, live_at)
-        return count if at_most is None else min(count, at_most)
+        return run_at_once(self._operations.count_by_owner(owner_id, live_at, at_most))
 
     def _cleanup_expired(self) -> int:
         return 0
@@ -160,95 +100,3 @@ class DynamoDbBackend(StorageBackend):
     def _close(self) -> None:
         if self._close_client:
             self._clients.close()
-
-    def _write(self, record: TaskRecord, expected: int, **condition: Any) -> int:
-        item = items.encode(record, min(expected + 1, items.GREATEST_VERSION))
-        size = items.size_of(item)
-        if size - items.SIZE_TOLERANCE > items.ITEM_LIMIT:
-            raise RecordTooLargeError(size, items.ITEM_LIMIT)
-        answer = self._table.write(
-            "PutItem",
-            item_size=size,
-            Item=item,
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            **condition,
-        )
-        stored = answer.stored or {}
-        if answer.refusal and stored.get("write_id") != item["write_id"]:
-            raise _refused(record, expected, answer) from answer.refusal
-        return expected + 1
-
-    def _page(self, owner_id: str, start: items.Item | None, **parameters: Any) -> dict[str, Any]:
-        values = parameters.pop("ExpressionAttributeValues", {})
-        if start is not None:
-            parameters["ExclusiveStartKey"] = start
-        return self._table.request(
-            "Query",
-            KeyConditionExpression="PK = :owner AND begins_with(SK, :task)",
-            ExpressionAttributeValues={
-                ":owner": {"S": items.OWNER + owner_id},
-                ":task": {"S": items.TASK},
-                **values,
-            },
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            **parameters,
-        )
-
-    def _count_page(self, owner_id: str, page: dict[str, Any], live_at: datetime | None) -> int:
-        if live_at is None:
-            return int(page["Count"])
-        surely_live_after = items.seconds_up(live_at)
-        return sum(
-            "expires_at" not in item
-            or Decimal(item["expires_at"]["N"]) > surely_live_after
-            or self._is_live(owner_id, items.task_id_of(item), live_at)
-            for item in page["Items"]
-        )
-
-    def _is_live(self, owner_id: str, task_id: str, live_at: datetime) -> bool:
-        try:
-            return not self._get(owner_id, task_id).record.is_expired(live_at)
-        except NotFoundError:
-            return False
-
-
-def _checked(table_name: str) -> str:
-    if not isinstance(table_name, str):
-        raise TypeError(f"table_name must be a str, not {type(table_name).__name__}")
-    if not table_name:
-        raise ValueError("table_name must not be empty")
-    return table_name
-
-
-def _counting(live_at: datetime | None) -> dict[str, Any]:
-    """The parameters of a query that brings what is needed for counting, and no data."""
-    if live_at is None:
-        return {"Select": "COUNT"}
-    return {
-        "ProjectionExpression": "SK, expires_at",
-        # Rounded up or down, an expiry before this second has passed; from it to the next full
-        # second the attribute decides nothing, and the record is read.
-        "FilterExpression": "attribute_not_exists(expires_at) OR expires_at >= :floor",
-        "ExpressionAttributeValues": {":floor": {"N": str(items.seconds_down(live_at))}},
-    }
-
-
-def _refused(record: TaskRecord, expected: int, answer: Answer) -> StorageError:
-    """What a refusal that does not show our own write means."""
-    owner_id, task_id = record.owner_id, record.task_id
-    actual = 0 if answer.stored is None else items.version_of(answer.stored)
-    # Another's write of the very next version leaves no room for an earlier attempt of ours.
-    if answer.uncertain and actual != expected + 1:
-        return OutcomeUnknownError(
-            f"whether this write of task {task_id!r} of owner {owner_id!r} was applied is unknown: "
-            "the first answer was lost, and another has written or deleted the record since; "
-            "get it to see"
-        )
-    if answer.stored is None:
-        return NotFoundError(owner_id, task_id)
-    if actual is None or "S" not in answer.stored.get("data", {}):
-        return items.malformed(owner_id, task_id)
-    if expected == 0:
-        return AlreadyExistsError(owner_id, task_id)
-    return ConcurrentModificationError(owner_id, task_id, expected, actual)

@@ -7,7 +7,17 @@ from botocore.exceptions import ClientError
 
 from pmcp_storage.backends.interruptions import frames
 
-LIBRARIES = ("boto3", "botocore", "urllib3", "awscrt", "dateutil", "jmespath")
+LIBRARIES = (
+    "boto3",
+    "botocore",
+    "urllib3",
+    "awscrt",
+    "dateutil",
+    "jmespath",
+    "aiohttp",
+    "aiohappyeyeballs",
+    "yarl",
+)
 """The packages whose exceptions are failures of DynamoDB, or of the way to it."""
 
 _CREDENTIALS_MISSING = (
@@ -38,6 +48,7 @@ _THROTTLED = {
     "Throttling",
     "ThrottlingException",
 }
+_UNWELL = (500, 502, 503, 504)
 _DENIED = {"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"}
 
 
@@ -46,6 +57,14 @@ def code_of(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
     return type(error).__name__
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another attempt may help, by botocore's standard: throttled, unwell, or not there."""
+    if isinstance(error, ClientError):
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status in _UNWELL or code_of(error) in _THROTTLED
+    return isinstance(error, boto.HTTPClientError | boto.ConnectionError | boto.ChecksumError)
 
 
 def is_of_credentials(error: BaseException) -> bool:

@@ -1,9 +1,13 @@
-"""Making a table that the backend can use; several processes may do so at once."""
+"""Making a table that the backend can use; several processes may do so at once.
+
+For threads only: the tables here have a sender that never waits.
+"""
 
 from __future__ import annotations
 
 import time
 
+from pmcp_storage.aio.async_adapter import run_at_once
 from pmcp_storage.backends.dynamodb.definition import TTL_ATTRIBUTE, table_definition
 from pmcp_storage.backends.dynamodb.failures import code_of
 from pmcp_storage.backends.dynamodb.table import Table
@@ -35,7 +39,7 @@ def switch_on_expiry(table: Table) -> str:
         return status
     wanted = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
     try:
-        table.request("UpdateTimeToLive", TimeToLiveSpecification=wanted)
+        run_at_once(table.request("UpdateTimeToLive", TimeToLiveSpecification=wanted))
     except BackendError:
         # Refused, too, where another process has just done it.
         if _ttl_status(table) not in ("ENABLED", "ENABLING"):
@@ -46,7 +50,8 @@ def switch_on_expiry(table: Table) -> str:
 def _status(table: Table) -> str | None:
     """The table's status; None where it is missing."""
     try:
-        return str(table.request("DescribeTable")["Table"].get("TableStatus"))
+        description = run_at_once(table.request("DescribeTable"))
+        return str(description["Table"].get("TableStatus"))
     except BackendError as error:
         if _code(error) == "ResourceNotFoundException":
             return None
@@ -57,7 +62,7 @@ def _create(table: Table) -> bool:
     definition = table_definition(table.name)
     del definition["TableName"]
     try:
-        table.request("CreateTable", **definition)
+        run_at_once(table.request("CreateTable", **definition))
     except BackendError as error:
         if _code(error) == "ResourceInUseException":
             return False  # another process was faster
@@ -74,7 +79,8 @@ def _wait(table: Table) -> None:
 
 
 def _ttl_status(table: Table) -> str:
-    description = table.request("DescribeTimeToLive").get("TimeToLiveDescription", {})
+    answer = run_at_once(table.request("DescribeTimeToLive"))
+    description = answer.get("TimeToLiveDescription", {})
     return str(description.get("TimeToLiveStatus", "DISABLED"))
 
 

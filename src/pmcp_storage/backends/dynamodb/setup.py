@@ -24,13 +24,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def init(options: Namespace) -> Iterator[str]:
     """Create the table with on-demand billing where it is missing, and switch on its expiry."""
+    from pmcp_storage.backends.dynamodb.boto_sender import BotoSender
     from pmcp_storage.backends.dynamodb.client import client_from_env
     from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
     from pmcp_storage.backends.dynamodb.provisioning import create_table, switch_on_expiry
     from pmcp_storage.backends.dynamodb.table import Table
 
     name = options.table
-    table = Table(ClientInUse(client_from_env()), name)
+    table = Table(BotoSender(ClientInUse(client_from_env())), name)
     if create_table(table):
         yield f"created table {name}: keys PK and SK, on-demand billing"
     else:

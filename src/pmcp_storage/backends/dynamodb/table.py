@@ -1,18 +1,23 @@
 """The requests to one DynamoDB table, and failures in plain words.
 
-`attempts` notes what became of each attempt of a request, and `failures` explains most errors. What
-an operation means, and what items look like, is up to the backend.
+A sender carries a request to DynamoDB: `boto_sender` for threads, `http_sender` for event loops.
+Both have `attempts` note what became of each attempt of a request, and `failures` explains most
+errors. What an operation means, and what items look like, is up to `operations`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
 
-from pmcp_storage.backends.dynamodb.attempts import Attempts, recorded
-from pmcp_storage.backends.dynamodb.client_in_use import ClientInUse
-from pmcp_storage.backends.dynamodb.definition import key_problem, status_problem, ttl_problem
+from pmcp_storage.backends.dynamodb.attempts import Attempts
+from pmcp_storage.backends.dynamodb.definition import (
+    checked_name,
+    key_problem,
+    status_problem,
+    ttl_problem,
+)
 from pmcp_storage.backends.dynamodb.failures import code_of, describe
 from pmcp_storage.backends.dynamodb.items import ITEM_LIMIT, SIZE_TOLERANCE
 from pmcp_storage.errors import (
@@ -23,22 +28,7 @@ from pmcp_storage.errors import (
     StorageFullError,
 )
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
 _CONDITION_FAILED = "ConditionalCheckFailedException"
-
-_METHODS = {
-    "CreateTable": "create_table",
-    "DeleteItem": "delete_item",
-    "DescribeTable": "describe_table",
-    "DescribeTimeToLive": "describe_time_to_live",
-    "GetItem": "get_item",
-    "PutItem": "put_item",
-    "Query": "query",
-    "UpdateTimeToLive": "update_time_to_live",
-}
-"""The client's method for each action, as IAM calls it."""
 
 
 class Answer(NamedTuple):
@@ -58,38 +48,49 @@ class Answer(NamedTuple):
         return item
 
 
-class _FailedError(Exception):
-    """A request has failed with an error of boto3's, or with an answer that cannot be read."""
+class FailedError(Exception):
+    """A request has failed with an error of a library's, or with an answer that cannot be read."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
 
 
+class Sender(Protocol):
+    """What carries requests to DynamoDB. A coroutine of one for threads never waits."""
+
+    async def send(
+        self, action: str, parameters: dict[str, Any], attempts: Attempts
+    ) -> dict[str, Any]:
+        """Send a request, again where that may help, and note its attempts; return the answer.
+
+        `action` is its name in IAM. Raises FailedError, BackendError where nothing can be sent at
+        all, and the caller's own exceptions as they are.
+        """
+
+    def place(self) -> str:
+        """The region and the address, in words. Raises BackendError."""
+
+
 class Table:
-    """One table through one client, which the backend closes."""
+    """One table through a sender, which the backend closes."""
 
-    def __init__(self, clients: ClientInUse, name: str) -> None:
-        self._clients = clients
-        self.name = name
+    def __init__(self, sender: Sender, name: str) -> None:
+        self._sender = sender
+        self.name = checked_name(name)
 
-    @property
-    def client(self) -> DynamoDBClient:
-        """The client in this process. Raises BackendError if there is none."""
-        return self._clients.get()
-
-    def request(self, action: str, **parameters: Any) -> dict[str, Any]:
+    async def request(self, action: str, **parameters: Any) -> dict[str, Any]:
         """Send a request whose repetition does no harm; `action` is its name in IAM.
 
         Raises BackendError, with boto3's error as its cause.
         """
         attempts = Attempts()
         try:
-            return self._send(action, attempts, parameters)
-        except _FailedError as failed:
-            raise self._explain(failed.error, action) from failed.error
+            return await self._send(action, attempts, parameters)
+        except FailedError as failed:
+            raise await self._explain(failed.error, action) from failed.error
 
-    def write(self, action: str, *, item_size: int = 0, **parameters: Any) -> Answer:
+    async def write(self, action: str, *, item_size: int = 0, **parameters: Any) -> Answer:
         """Send a request that changes an item; `item_size` is its size in bytes, if it has one.
 
         Raises OutcomeUnknownError, BackendError, RecordTooLargeError, StorageFullError. A
@@ -97,12 +98,12 @@ class Table:
         """
         attempts = Attempts()
         try:
-            return Answer(self._send(action, attempts, parameters), attempts.earlier)
-        except _FailedError as failed:
+            return Answer(await self._send(action, attempts, parameters), attempts.earlier)
+        except FailedError as failed:
             error = failed.error
             if isinstance(error, ClientError) and code_of(error) == _CONDITION_FAILED:
                 return Answer(dict(error.response), attempts.earlier, error)
-            failure = self._explain(error, action, item_size)
+            failure = await self._explain(error, action, item_size)
             if attempts.earlier or attempts.last:
                 raise OutcomeUnknownError(
                     f"{failure} An attempt of this {action} may have been applied all the same: "
@@ -110,42 +111,33 @@ class Table:
                 ) from error
             raise failure from error
 
-    def verify(self) -> None:
+    async def verify(self) -> None:
         """Raise BackendError, listing every problem, unless the table is as it should be."""
-        table = self.request("DescribeTable")["Table"]
+        table = (await self.request("DescribeTable"))["Table"]
         problems = [status_problem(table), key_problem(table)]
         try:
-            ttl = self.request("DescribeTimeToLive").get("TimeToLiveDescription", {})
+            answer = await self.request("DescribeTimeToLive")
         except BackendError as error:
             if not any(problems):
                 raise
             problems.append(f"whether it expires records cannot be seen: {error}")
         else:
-            problems.append(ttl_problem(ttl))
+            problems.append(ttl_problem(answer.get("TimeToLiveDescription", {})))
         if any(problems):
             text = "; ".join(filter(None, problems))
             raise BackendError(f"{self._place()} is not set up: {text.rstrip('.')}.")
 
-    def _send(self, action: str, attempts: Attempts, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Send a request. Raises _FailedError, and the caller's own exceptions as they are."""
-        method = getattr(self.client, _METHODS[action])
-        try:
-            with recorded(attempts):
-                answer: dict[str, Any] = method(TableName=self.name, **parameters)
-        except Exception as error:
-            own = attempts.interruption(error)
-            if own is None:
-                raise _FailedError(error) from error
-            self._clients.abandon()
-            raise own from own.__cause__
-        except BaseException:
-            self._clients.abandon()
-            raise
+    async def _send(
+        self, action: str, attempts: Attempts, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Send a request. Raises FailedError, and the caller's own exceptions as they are."""
+        parameters["TableName"] = self.name
+        answer = await self._sender.send(action, parameters, attempts)
         if not attempts.readable:
-            raise _FailedError(ValueError("the answer is not JSON"))
+            raise FailedError(ValueError("the answer is not JSON"))
         return answer
 
-    def _explain(self, error: Exception, action: str, item_size: int = 0) -> StorageError:
+    async def _explain(self, error: Exception, action: str, item_size: int = 0) -> StorageError:
         code = code_of(error)
         if code == "ValidationException" and item_size + SIZE_TOLERANCE > ITEM_LIMIT:
             return RecordTooLargeError(max(item_size, ITEM_LIMIT + 1), ITEM_LIMIT)
@@ -154,23 +146,22 @@ class Table:
                 f"{self._place()} takes no more records of this owner: its local secondary index "
                 "limits an owner to 10 GB. Use a table without one, or delete records."
             )
-        return BackendError(self._message(error, action))
+        return BackendError(await self._message(error, action))
 
-    def _message(self, error: Exception, action: str) -> str:
+    async def _message(self, error: Exception, action: str) -> str:
         match code_of(error):
             case "ResourceNotFoundException":
-                return f"{self._place()} {self._why_missing()}"
+                return f"{self._place()} {await self._why_missing()}"
             case "ValidationException":
-                return f"{self._place()} refused {action} as invalid: {self._why_invalid()}."
+                return f"{self._place()} refused {action} as invalid: {await self._why_invalid()}."
             case _:
                 return f"{self._place()} {describe(error, action)}"
 
     def _place(self) -> str:
-        meta = self.client.meta
-        return f"DynamoDB table {self.name!r} in {meta.region_name} ({meta.endpoint_url})"
+        return f"DynamoDB table {self.name!r} in {self._sender.place()}"
 
-    def _why_missing(self) -> str:
-        state = self._describe_table()
+    async def _why_missing(self) -> str:
+        state = await self._describe_table()
         status = None if state is None else state.get("TableStatus")
         if status in ("CREATING", "ACTIVE"):
             return "is still being created: try again in some seconds."
@@ -181,16 +172,16 @@ class Table:
             "partition key PK (S) and the sort key SK (S), as 'pmcp-storage init dynamodb' does."
         )
 
-    def _why_invalid(self) -> str:
-        table = self._describe_table()
+    async def _why_invalid(self) -> str:
+        table = await self._describe_table()
         problem = None if table is None else key_problem(table)
         return problem or "see the cause of this error"
 
-    def _describe_table(self) -> dict[str, Any] | None:
+    async def _describe_table(self) -> dict[str, Any] | None:
         """The table as DescribeTable shows it; None if it does not, for whatever reason."""
         try:
-            answer = self._send("DescribeTable", Attempts(), {})
-        except _FailedError:
+            answer = await self._send("DescribeTable", Attempts(), {})
+        except FailedError:
             return None
         table: dict[str, Any] | None = answer.get("Table")
         return table
