@@ -24,7 +24,6 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from benchmarks.side_by_side import make_record
-
 from pmcp_storage import AsyncDynamoDbBackend, DynamoDbBackend, StorageBackend, to_sync
 from pmcp_storage.backends.dynamodb import items
 

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import aiosqlite
 import redis.asyncio
+
 from benchmarks.async_dynamodb import (
     AT_ONCE,
     OPERATIONS,
@@ -33,7 +34,6 @@ from benchmarks.async_dynamodb import (
     now,
     print_figures,
 )
-
 from pmcp_storage import RedisBackend, SqliteBackend, StorageBackend, read_row
 from pmcp_storage.aio.async_adapter import as_async
 from pmcp_storage.backends.sqlite import statements
