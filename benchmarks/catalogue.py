@@ -48,6 +48,8 @@ BENCHMARKS = {
         Benchmark("redis", "redis_commands", "RedisBackend"),
         Benchmark("postgres", "postgres", "PostgresBackend"),
         Benchmark("dynamodb", "dynamodb", "DynamoDbBackend"),
+        Benchmark("async-dynamodb", "async_dynamodb", "AsyncDynamoDbBackend"),
+        Benchmark("async-elsewhere", "async_elsewhere", "Event loops on Redis and SQLite"),
         Benchmark("adapters", "adapters", "Threads and event loops"),
         Benchmark("store", "store", "The task store"),
         Benchmark("rivals", "rivals", "What else one could take"),

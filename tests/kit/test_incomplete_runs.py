@@ -99,6 +99,18 @@ def test_an_interrupted_run_says_so_though_a_rule_has_failed(
     result.stdout.fnmatch_lines(["mine NOT CONFORMANT *", "  the run was interrupted"])
 
 
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_rule_that_was_interrupted_was_selected(pytester: pytest.Pytester, workers: str) -> None:
+    stopped = (
+        "class Stopped(InMemoryBackend):\n    def _create(self, record): raise KeyboardInterrupt\n"
+    )
+    project(pytester, "Stopped", stopped)
+    result = run_kit(pytester, *ids("DEL-1", "DEL-2"), "-n", workers)
+    assert last_verdict(result).startswith("mine INCOMPLETE 0 of ")
+    assert "(2 not run: " in last_verdict(result)
+    assert "the run was interrupted" in last_verdict(result)
+
+
 @pytest.mark.parametrize("options", [["-x", "-n", "1"], ["--maxfail=1"], ["--sw"]])
 def test_a_stop_after_a_failure_is_a_selection(
     pytester: pytest.Pytester, options: list[str]

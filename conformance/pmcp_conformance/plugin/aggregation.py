@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from pmcp_conformance.plugin.workers import attached_results, attached_rule
@@ -22,16 +24,13 @@ def take_in(report: pytest.TestReport, run: RunReport) -> None:
         run.add(Result(name, rule, Outcome.NOT_RUN, int(part or 0), _last_line(report)))
 
 
-def note_stop(run: RunReport, reason: str, *, all_selected: bool) -> None:
-    """Say first of each target whose rules have not all run that this is why.
-
-    If all were selected, then of each such rule, too.
-    """
+def note_stop(run: RunReport, reason: str, selected: Collection[str]) -> None:
+    """Say first of each target whose rules have not all run that this is why, and of each of those
+    that were selected, as `mine::CAS-2`."""
     for target in run.targets.values():
         if not target.is_complete:
             target.problems.insert(0, reason)
-            if all_selected:
-                target.note_not_run(reason)
+            target.note_not_run(reason, selected)
 
 
 def note_problem(run: RunReport, problem: str) -> None:

@@ -43,12 +43,6 @@ def split_arguments(config: pytest.Config, targets: Collection[str]) -> Selectio
     return Selection(wants_contract or bool(ours), contract, ours)
 
 
-def selects_all(config: pytest.Config, selection: Selection) -> bool:
-    """Whether the command line leaves no rule out."""
-    options = ("keyword", "markexpr", "deselect", "lf")
-    return not selection.node_ids and not any(config.getoption(name, None) for name in options)
-
-
 def stops_by_itself(config: pytest.Config) -> bool:
     """Whether the run was asked to stop at failures, which selects what comes before."""
     return bool(config.getoption("maxfail")) or bool(config.getoption("stepwise", False))

@@ -28,7 +28,6 @@ from pmcp_conformance.plugin.report_files import ReportFiles
 from pmcp_conformance.plugin.rule_items import RuleItem, collected
 from pmcp_conformance.plugin.selection import (
     Selection,
-    selects_all,
     split_arguments,
     stops_by_itself,
 )
@@ -56,6 +55,8 @@ class ContractSession:
         self._ledger: Ledger | None = None
         self._at_large = set[str]()
         """The workers that have not said that they have cleaned up after themselves."""
+        self._selected = set[str]()
+        """The items that were collected, here or by workers."""
         self._interrupted = False
         self._stopped_by = ""
         self._interrupts = InterruptGuard()
@@ -110,6 +111,13 @@ class ContractSession:
         if self._selection.runs_contract:
             for run in self._runs.values():
                 items += collected(session, run, self._report, self._selection)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._selected |= {item.own_id for item in session.items if isinstance(item, RuleItem)}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._selected |= set(ids)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "pmcp_target_run" in metafunc.fixturenames:
@@ -191,8 +199,7 @@ class ContractSession:
 
     def _conclude(self, session: pytest.Session) -> None:
         if stopped := self._why_stopped(session):
-            all_selected = selects_all(self._config, self._selection)
-            note_stop(self._report, stopped, all_selected=all_selected)
+            note_stop(self._report, stopped, self._selected)
         session.exitstatus = (
             pytest.ExitCode.INTERRUPTED
             if self._interrupted

@@ -7,7 +7,7 @@ never looks like a whole one. Words are left to `text`, and exit codes to the pl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -96,12 +96,13 @@ class TargetReport:
         parts = self._parts.setdefault(result.rule, {})
         parts[result.part] = _worst([result, parts.get(result.part, result)])
 
-    def note_not_run(self, reason: str) -> None:
-        """Say why whatever has no result has none."""
+    def note_not_run(self, reason: str, selected: Collection[str]) -> None:
+        """Say why whatever has no result, of what was selected, as `mine::CAS-2`, has none."""
         for rule in self.contract.rules.values():
-            parts = self._parts.setdefault(rule.id, {})
-            for part in range(rule.parts):
-                parts.setdefault(part, Result(self.name, rule.id, Outcome.NOT_RUN, part, reason))
+            for part, name in enumerate(rule.item_names):
+                if f"{self.name}::{name}" in selected:
+                    result = Result(self.name, rule.id, Outcome.NOT_RUN, part, reason)
+                    self._parts.setdefault(rule.id, {}).setdefault(part, result)
 
     @property
     def verdict(self) -> Verdict:
