@@ -6,6 +6,7 @@ import fcntl
 import os
 import threading
 import time
+import weakref
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -53,6 +54,7 @@ class LockOpenedOnce:
     def __init__(self, path: Path) -> None:
         self._threads = threading.Lock()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+        weakref.finalize(self, os.close, self._descriptor)
 
     def __enter__(self) -> None:
         self._threads.acquire()
