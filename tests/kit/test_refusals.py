@@ -59,6 +59,28 @@ def test_a_request_that_comes_slowly_on_a_busy_machine_is_refused_once(
     assert server.requests == []
 
 
+HTTP = (b"POST / HTTP/1.1\r\nHost: there\r\nContent-Length: 6\r\n\r\n", b"body!\n")
+RESP = (b"*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$6\r\nk", b"ey\n\n\n\r\n")
+
+
+@pytest.mark.parametrize("pieces", [HTTP, (HTTP[0][:30], HTTP[0][30:] + HTTP[1]), RESP])
+def test_a_request_whose_rest_comes_late_is_refused_once(
+    pieces: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_pair, "_QUIET", 0.0)
+    with EchoServer() as server, FaultProxy(server.address) as proxy:
+        refused_once(proxy, 1, Refusal("busy", lambda request: b"%d bytes\n" % len(request)))
+        with socket.create_connection(proxy.address, timeout=5) as client:
+            client.sendall(pieces[0])
+            while not proxy.exchanges.injected:  # it has come, and is kept back
+                proxy.synchronize()
+            for _ in range(20):
+                proxy.synchronize()
+            told = b"%d bytes\n" % len(b"".join(pieces))
+            assert ask(client, pieces[1]) == Seen(told, "line")
+    assert server.requests == []
+
+
 def test_the_server_can_be_asked_something_instead() -> None:
     said = list[bytes]()
 

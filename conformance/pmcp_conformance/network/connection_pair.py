@@ -10,6 +10,7 @@ from random import Random
 from pmcp_conformance.engine.patience import load_factor
 from pmcp_conformance.network.event_loop import EventLoop
 from pmcp_conformance.network.exchanges import Exchange, Exchanges
+from pmcp_conformance.network.framing import is_incomplete
 from pmcp_conformance.network.sockets import close_socket
 
 SOCKET_TIMEOUT = 30.0
@@ -21,6 +22,9 @@ _CHUNK = 65_536
 _QUIET = 0.005
 """Seconds, on an idle machine, without a further byte after which a request that is kept back is
 taken to be whole. The rest of one that was not would be answered as another request."""
+
+_LOOKS = 1_000
+"""How often that is waited for where the request itself shows that more of it is to come."""
 
 _REMEMBERED = 256
 """Bytes of what a server has said last that are kept."""
@@ -73,9 +77,12 @@ class ConnectionPair:
         self._loop.call_later(seconds, partial(self._resume, answer))
 
     def hold_request(self, request: bytes, then: Callable[[bytes], None]) -> None:
+        self._hold(request, then, _LOOKS)
+
+    def _hold(self, request: bytes, then: Callable[[bytes], None], looks: int) -> None:
         self._held = request
         quiet = _QUIET * load_factor()
-        self._loop.call_later(quiet, partial(self._go_on, len(request), then))
+        self._loop.call_later(quiet, partial(self._go_on, len(request), then, looks - 1))
 
     def deliver_late_request(self) -> None:
         """Send the server the request that has been kept back, if there is one."""
@@ -148,11 +155,12 @@ class ConnectionPair:
         elif not self.ignores_server:
             self.send_to_client(data)
 
-    def _go_on(self, length: int, then: Callable[[bytes], None]) -> None:
-        """Go on with the request that is kept back, unless more of it has come meanwhile."""
+    def _go_on(self, length: int, then: Callable[[bytes], None], looks: int) -> None:
+        """Go on with the request that is kept back, unless more of it has come meanwhile, or is to
+        come."""
         held, self._held = self._held or b"", None
-        if len(held) > length:
-            self.hold_request(held, then)
+        if self.is_open and looks and (len(held) > length or is_incomplete(held)):
+            self._hold(held, then, looks)
         elif self.is_open:
             then(held)
 
