@@ -115,9 +115,9 @@ class ChildLoop:
         def on_pause(pause: Pause) -> None:
             nonlocal paused
             paused = True
-            self._connection.send(Paused(pause.where))
             if request.killed:
-                self._die()
+                self._die_at(pause)
+            self._connection.send(Paused(pause.where))
             self._connection.recv()
 
         call = partial(self._call_all, request.calls)
@@ -126,7 +126,8 @@ class ChildLoop:
             self._connection.send(Paused(""))
         self._reply(attempt)
 
-    def _die(self) -> None:
+    def _die_at(self, pause: Pause) -> None:
+        self._connection.send(Paused(pause.where))
         self._target.kill_processes_of(os.getpid())
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -136,16 +137,12 @@ class ChildLoop:
             self._connection.send(OpeningFailed(_portable(opening.error)))
             return
 
-        def on_pause(pause: Pause) -> None:
-            self._connection.send(Paused(pause.where))
-            self._die()
-
         few, many = [
             partial(self._carry_out, request.plan, steps)
             for steps in (range(request.few), range(request.few, len(request.plan)))
         ]
         if request.few:
-            pause_at_rare_line(self._files, request.known, on_pause, few, many)
+            pause_at_rare_line(self._files, request.known, self._die_at, few, many)
         else:
             many()
 
