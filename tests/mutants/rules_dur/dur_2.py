@@ -17,7 +17,8 @@ from mutants.postgres import PgBackend, conflict, values
 from mutants.redis_target import ExpiringAfterwards
 from mutants.rules_dur.compacting import CompactingInPlace, RemovingTheLog
 from mutants.rules_dur.log import LogStorage, LogTarget
-from mutants.rules_dur.support import Buffered, DurableTarget, Filed
+from mutants.rules_dur.rewriting import RewritesWhenClosed, Rewriting, RewritingAtOpening
+from mutants.rules_dur.support import Buffered, DurableTarget
 from mutants.sqlite import SqliteRows
 from pmcp_storage import BackendError, TaskRecord
 from pmcp_storage.backends.memory import Key, Row
@@ -235,49 +236,12 @@ class SetsTheExpiryAfterwards(ExpiringAfterwards):
     """
 
 
-class Rewriting(FileStorage):
-    """Knows what it has written, in a file, and writes that anew in place."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.written = folder / "written"
-
-    def write(self, key: Key, row: Row) -> None:
-        super().write(key, row)
-        self.written.write_text(str(self.rows.path(key)))
-
-    def rewrite(self) -> None:
-        path = Path(self.written.read_text()) if self.written.exists() else self.folder
-        if path.is_file():
-            path.write_text(path.read_text())
-        self.written.unlink(missing_ok=True)
-
-
-class RewritingAtOpening(Rewriting):
-    """Does so when opened."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        with self.lock:
-            self.rewrite()
-
-
 class RecoveryIsNotAtomic(DurableTarget):
     """breaks DUR-2: opening repairs what was written last, in place: a process that is killed in
     its recovery leaves half a record.
     """
 
     storage = RewritingAtOpening
-
-
-class RewritesWhenClosed(Filed):
-    """Leaves its last record in order."""
-
-    _storage: Rewriting
-
-    def _close(self) -> None:
-        with self._storage.lock:
-            self._storage.rewrite()
 
 
 class ClosingIsNotAtomic(DurableTarget):
