@@ -26,7 +26,7 @@ _HEAD = """# Performance
 What the storages, the store and the kit cost. This page is made by `python -m benchmarks.page` from
 what `python -m benchmarks` has measured; the figures themselves are in `performance/`. To
 measure on your own machine, say `pip install -e '.[benchmarks]'` in a clone; then `python -m
-benchmarks` takes a quarter of an hour, and with `--quick` a minute or two.
+benchmarks` takes some 25 minutes on a busy machine, and with `--quick` two or three.
 
 Every figure is a ratio, of the median of one side to that of another which did the same work in the
 same run: both took turns, in changing order, so that what slows the machine slows both. Shown is

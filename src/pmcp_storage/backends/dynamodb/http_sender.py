@@ -1,7 +1,7 @@
 """Requests to DynamoDB by HTTP, for event loops.
 
-aiohttp sends a POST once, so the repeats are made here, as botocore's standard mode makes them, and
-each attempt is noted. What fails is described by botocore's exceptions, so that `failures` reads
+aiohttp sends a POST once, so the repeats are made here, after what botocore's standard mode repeats,
+and each attempt is noted. What fails is described by botocore's exceptions, so that `failures` reads
 them all alike; aiohttp's stand behind them as their causes.
 """
 

@@ -1,6 +1,6 @@
 """The headers of a request to DynamoDB, with a Signature Version 4.
 
-As botocore signs, at a sixth of its time: the headers are always the same ones, and the key of a
+As botocore signs, at a seventh of its processor time: the headers are always the same ones, and the key of a
 day is derived once (AWS, "Create a signed AWS API request").
 """
 
