@@ -1,8 +1,8 @@
 """Requests to DynamoDB by HTTP, for event loops.
 
-aiohttp sends a POST once, so the repeats are made here, after what botocore's standard mode repeats,
-and each attempt is noted. What fails is described by botocore's exceptions, so that `failures` reads
-them all alike; aiohttp's stand behind them as their causes.
+aiohttp sends a POST once, so the repeats are made here, of what botocore's standard mode repeats,
+and each attempt is noted. What fails is described by botocore's exceptions, so that `failures`
+reads them all alike; aiohttp's stand behind them as their causes.
 """
 
 from __future__ import annotations

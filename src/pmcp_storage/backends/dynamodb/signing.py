@@ -1,7 +1,7 @@
 """The headers of a request to DynamoDB, with a Signature Version 4.
 
-As botocore signs, at a seventh of its processor time: the headers are always the same ones, and the key of a
-day is derived once (AWS, "Create a signed AWS API request").
+As botocore signs, at a seventh of its processor time: the headers are always the same ones, and the
+key of a day is derived once (AWS, "Create a signed AWS API request").
 """
 
 from __future__ import annotations
