@@ -125,7 +125,7 @@ def settled_resources(look: Callable[[], Resources], before: Resources, within: 
 
 
 def fail_calls(trial: Trial, *faults: Fault) -> None:
-    """For each of the faults, open a handle, let a read and a write fail, and close it."""
+    """For each of the faults, open a handle, let a read and a write fail at once, and close it."""
     records = [trial.record(trial.owner()) for _ in faults]
     run_concurrently(
         [partial(fail_two_calls, trial, *pair) for pair in zip(faults, records, strict=True)]
@@ -135,8 +135,9 @@ def fail_calls(trial: Trial, *faults: Fault) -> None:
 def fail_two_calls(trial: Trial, fault: Fault, record: TaskRecord) -> None:
     with FaultyConnection(trial) as connection:
         connection.proxy.inject(always(fault))
-        connection.call(lambda handle: handle.get(record.owner_id, record.task_id))
-        connection.call(lambda handle: handle.create(record))
+        connection.handle()
+        read = partial(connection.call, lambda handle: handle.get(record.owner_id, record.task_id))
+        run_concurrently([read, partial(connection.call, lambda handle: handle.create(record))])
 
 
 def use_handles(trial: Trial, number: int) -> None:

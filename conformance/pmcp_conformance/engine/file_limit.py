@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 _NEEDED = 512
-"""What the rules on faults come to, who have some twenty proxies with their handles at a time."""
+"""What the rules on faults come to, who have some forty proxies with their handles at a time."""
 
 
 def too_few_files() -> str:

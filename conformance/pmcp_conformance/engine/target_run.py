@@ -31,9 +31,6 @@ _MOST_HANGS = 3
 
 _MOST_FAILED_OPENINGS = 3
 
-_ROUND_TRIP = 0.001
-"""Seconds that a request to another process takes at least."""
-
 _LOOKS = 12
 """Reads whose fastest counts: on a busy machine most of them are interrupted."""
 
@@ -150,14 +147,14 @@ class TargetRun:
 
     @property
     def latency(self) -> float:
-        """How many seconds an operation waits for the storage; 0 where that is negligible."""
+        """How many seconds of an idle machine the fastest reads take."""
         if self._latency is None:
             owner_id = self.new_owner()
             watchdog = Watchdog(self.target.answer_within)
             handle = WatchedBackend(self.handle(), watchdog)
             fastest = watchdog.run(partial(_seconds_of_a_get, handle, owner_id))
             self._latency = fastest / load_factor()
-        return self._latency if self._latency >= _ROUND_TRIP else 0.0
+        return self._latency
 
     def new_owner(self, form: str = "{}") -> str:
         """An owner id that nobody else uses; `form` says where its UUID goes."""

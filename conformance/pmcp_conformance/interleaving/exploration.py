@@ -26,13 +26,16 @@ from pmcp_conformance.stepping import is_async
 _MOST_YIELD_POINTS = 120
 """Of each kind; opening and an operation together have fewer lines than this."""
 
+_FIRST_STEP = 16
+"""From one yield point to the next in the first look at all of an operation, a power of two."""
+
 _MOST_OVERLAPS = 200
 """Overlaps of a pair; half of them those in which both calls have come about equally far."""
 
 _BY_THE_CLOCK = (YieldPointKind.LINE,)
 """The kinds where instants stand for yield points, which are all of one kind."""
 
-_SECONDS = 0.4
+_SECONDS = 0.2
 """For a pair's crossings, and again for its overlaps, where an operation takes milliseconds."""
 
 _LOOP_LATENCY = 0.001
@@ -52,10 +55,10 @@ def at_each_yield_point(
     within: float,
     kinds: Iterable[YieldPointKind] = YieldPointKind,
 ) -> None:
-    """Try something at one yield point of an operation after the other, kind by kind, until it
-    returns something false, which says that the operation has no more; at some of each kind in any
+    """Try something at the yield points of an operation, kind by kind; at some of each kind in any
     case, and at more for as long as `within` allows, which is in seconds where an operation takes
-    milliseconds.
+    milliseconds. They come in an order in which those that there was time for lie all over the
+    operation. Where it returns something false, the operation has no yield point of this number.
 
     Where something else than Python code decides, this shows nothing; where the backend's code runs
     in further processes, their groups are stopped or killed at instants instead.
@@ -66,9 +69,22 @@ def at_each_yield_point(
     for kind in kinds if trial.target.in_process else _BY_THE_CLOCK:
         if kind is YieldPointKind.AWAIT and not is_async(trial.backend.unrecorded):
             continue
-        for number in numbers(trial, _MOST_YIELD_POINTS, until=until):
-            if not try_at(YieldPoint(number, kind)):
+        end, order = _MOST_YIELD_POINTS + 1, _all_over(_MOST_YIELD_POINTS)
+        for _ in numbers(trial, _MOST_YIELD_POINTS, until=until):
+            number = next((number for number in order if number < end), None)
+            if number is None:
                 break
+            if not try_at(YieldPoint(number, kind)):
+                end = number
+
+
+def _all_over(most: int) -> Iterator[int]:
+    """The numbers from 1 to `most`, those first that lie far from each other."""
+    step, passed = _FIRST_STEP, set[int]()
+    while step:
+        yield from (number for number in range(1, most + 1, step) if number not in passed)
+        passed.update(range(1, most + 1, step))
+        step //= 2
 
 
 def explore_crossings(
@@ -162,7 +178,10 @@ def overlaps_to_try(
 
 
 def _overlaps(explored: list[ExploredCrossing], kind: YieldPointKind) -> list[Overlap]:
-    lasts = {at.kind: at.number for at, crossing, _ in explored if crossing.where}
+    lasts = dict[YieldPointKind, int]()
+    for at, crossing, _ in explored:
+        if crossing.where:
+            lasts[at.kind] = max(at.number, lasts.get(at.kind, 0))
     return [
         Overlap(
             at, YieldPoint(number, kind), position, number / len(path) - at.number / lasts[at.kind]

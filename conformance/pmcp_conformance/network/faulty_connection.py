@@ -25,8 +25,8 @@ from pmcp_conformance.network.schedules import no_faults
 from pmcp_conformance.network.tested_operations import HandleCall, ReadOrWrite
 from pmcp_storage import BackendError, CorruptRecordError, NotFoundError, VersionedRecord
 
-_CONCURRENT_CALLS = 24
-"""Each call holds some ten files, and some systems allow 256."""
+_CONCURRENT_CALLS = 40
+"""Each call holds some ten files; `file_limit` sees to it that there are 512."""
 
 _GRACE = 5.0
 """Seconds for a call to end after its connections have been closed."""

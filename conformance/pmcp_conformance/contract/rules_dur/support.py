@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SECONDS = 1.5
+SECONDS = 1.0
 """For all yield points of an operation, where an operation takes milliseconds."""
 
 LONGEST = 0.03

@@ -33,7 +33,7 @@ _QUICK_CALLERS = 80
 _PAUSE = 0.02
 """Seconds between two looks whether the handle works again."""
 
-_HANDLES = 3
+_HANDLES = 6
 """Handles that are tried at once, as each of their callers holds three files."""
 
 
