@@ -20,7 +20,9 @@ def example(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def test_the_example_is_conformant(example: pytest.Pytester) -> None:
-    result = example.runpytest_subprocess("-p", "pmcp_conformance", "-n", "2")
+    result = example.runpytest_subprocess(
+        "-p", "pmcp_conformance", "-n", "2", "--dist", "worksteal"
+    )
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["folder CONFORMANT *"])
 

@@ -39,6 +39,10 @@ ALONE = """
     LIST-1 LIST-4 LIST-5 LIST-6 LIST-13
 """
 TOGETHER = "CON-1 CON-2 CON-3 CON-4 CON-5 CON-6 CON-7 CON-11 FLT-8"
+EITHER_WAY = [
+    *((STANDARD, rules) for rules in (ALONE, *TOGETHER.split())),
+    *((LEGACY, rule) for rule in ("CON-1", "CON-2", "CON-3", "CON-6", "FLT-8")),
+]
 
 
 def adversary(seed: int) -> Fault:
@@ -115,8 +119,8 @@ def violations(proxy: DynamoDbProxy, retries: dict[str, Any], rules: str) -> lis
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("retries", "rules"),
-    [(STANDARD, ALONE + TOGETHER), (LEGACY, "CON-1 CON-2 CON-3 CON-6 FLT-8")],
-    ids=["standard", "legacy"],
+    EITHER_WAY,
+    ids=[f"{retries['mode']}-{rules.split()[0]}" for retries, rules in EITHER_WAY],
 )
 def test_behind_an_adversary_nothing_is_lost_duplicated_or_misreported(
     adverse: DynamoDbProxy, retries: dict[str, Any], rules: str
