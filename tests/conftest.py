@@ -63,10 +63,11 @@ def _dynamodb_endpoint() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _plugins_of_inner_runs() -> Iterator[None]:
-    """What the runs that tests start leave out: importing it takes half of the time of a short one,
-    and there are hundreds of them."""
+    """What the runs that tests start leave out: importing it, or compiling once more what has been
+    compiled, takes half of the time of a short one, and there are hundreds of them."""
     plugins = ("anyio", "hypothesispytest", "platformdirs", "valkey")
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{plugin}" for plugin in plugins))
         yield
 
