@@ -11,6 +11,7 @@ import pytest
 
 from mutants.base import MutantTarget
 from pmcp_conformance.engine.attempt import Attempt, Call
+from pmcp_conformance.engine.target_run import TargetRun
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.exploration import (
@@ -61,19 +62,43 @@ class Contested:
         return alone
 
 
-def test_yield_points_are_tried_kind_by_kind_until_there_are_no_more(trial: Trial) -> None:
+def points_tried(trial: Trial, last: int, within: float) -> list[YieldPoint]:
+    """Those of an operation that has as many of each kind as `last` says, in their order."""
     tried = list[YieldPoint]()
 
     def try_at(point: YieldPoint) -> bool:
+        if point.number > last:
+            return False
         tried.append(point)
-        return point.number < 3
+        return True
 
-    at_each_yield_point(trial, try_at, within=60)
+    at_each_yield_point(trial, try_at, within=within)
+    return tried
+
+
+def test_all_yield_points_are_tried_once_kind_by_kind(trial: Trial) -> None:
+    tried = points_tried(trial, 20, within=60)
     kinds = [kind for kind in YieldPointKind if kind is not YieldPointKind.AWAIT]
-    assert tried == [YieldPoint(n, kind) for kind in kinds for n in (1, 2, 3)]
+    assert [point.kind for point in tried] == [kind for kind in kinds for _ in range(20)]
+    assert sorted(point.number for point in tried) == sorted([*range(1, 21)] * 3)
 
 
-def test_the_second_call_enters_at_each_line_once_and_then_it_is_over(trial: Trial) -> None:
+def test_the_first_yield_points_lie_all_over_the_operation(trial: Trial) -> None:
+    tried = points_tried(trial, 120, within=0)
+    first = [point.number for point in tried if point.kind is YieldPointKind.LINE]
+    assert first == [1, 5, 9, 13, 17, 21, 25, 29]
+
+
+def test_where_another_process_is_asked_they_lie_further_apart(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TargetRun, "latency", 0.0002)
+    tried = points_tried(trial, 120, within=0)
+    first = [point.number for point in tried if point.kind is YieldPointKind.LINE]
+    assert first == [1, 17, 33, 49, 65, 81, 97, 113]
+
+
+def test_the_second_call_enters_at_each_line_once(trial: Trial) -> None:
     orders = Counter[tuple[str, ...]]()
 
     def pair(key: str) -> Sequence[Call]:
@@ -90,7 +115,7 @@ def test_the_second_call_enters_at_each_line_once_and_then_it_is_over(trial: Tri
     assert lines == {
         ("second", "one", "two"): 1,
         ("one", "second", "two"): 1,
-        ("one", "two", "second"): 1,  # after the last line
+        ("one", "two", "second"): 2,  # after the last line
     }
 
 

@@ -31,10 +31,15 @@ def is_fast(trial: Trial) -> bool:
     return not storage_latency(trial)
 
 
+def asks_another_process(trial: Trial) -> bool:
+    """Whether an operation takes so long that not all that could be tried can be."""
+    return trial.run.latency >= _ASKS_ANOTHER_PROCESS
+
+
 def limit_of(trial: Trial, seconds: float) -> Limit:
     """A limit of this many seconds, and of more where an operation takes next to no time: then all
     that there is to try is tried in most cases."""
-    return Limit(seconds * (1 if trial.run.latency >= _ASKS_ANOTHER_PROCESS else 3))
+    return Limit(seconds * (1 if asks_another_process(trial) else 3))
 
 
 def numbers(trial: Trial, most: int, *, until: Limit) -> Iterator[int]:

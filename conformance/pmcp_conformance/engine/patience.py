@@ -83,7 +83,20 @@ class Limit:
         return True
 
 
+_last_look = (float("-inf"), 0.0)
+"""When the load was last looked at, and how many threads then wanted a processor: one look serves
+all the limits that are asked about meanwhile."""
+
+
 def _wanted() -> float:
+    global _last_look
+    now = time.monotonic()
+    if not 0 <= now - _last_look[0] < _LOOK_EVERY:
+        _last_look = (now, _running())
+    return _last_look[1]
+
+
+def _running() -> float:
     try:
         running, _, _ = _LOAD.read_text().split()[3].partition("/")
         return float(running)

@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from pmcp_conformance.engine.attempt import Attempt, Call
-from pmcp_conformance.engine.pacing import limit_of, numbers, storage_latency
+from pmcp_conformance.engine.pacing import asks_another_process, limit_of, numbers, storage_latency
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import Violation
 from pmcp_conformance.interleaving.backend_code import backend_files
@@ -26,8 +26,10 @@ from pmcp_conformance.stepping import is_async
 _MOST_YIELD_POINTS = 120
 """Of each kind; opening and an operation together have fewer lines than this."""
 
-_FIRST_STEP = 16
-"""From one yield point to the next in the first look at all of an operation, a power of two."""
+_FIRST_STEPS = (4, 16)
+"""From one yield point to the next in the first look at all of an operation: where nearly all of
+them are going to be tried, and where another process is asked and they are not. Powers of two; each
+halving costs a try beyond the end."""
 
 _MOST_OVERLAPS = 200
 """Overlaps of a pair; half of them those in which both calls have come about equally far."""
@@ -69,7 +71,7 @@ def at_each_yield_point(
     for kind in kinds if trial.target.in_process else _BY_THE_CLOCK:
         if kind is YieldPointKind.AWAIT and not is_async(trial.backend.unrecorded):
             continue
-        end, order = _MOST_YIELD_POINTS + 1, _all_over(_MOST_YIELD_POINTS)
+        end, order = _MOST_YIELD_POINTS + 1, _all_over(_FIRST_STEPS[asks_another_process(trial)])
         for _ in numbers(trial, _MOST_YIELD_POINTS, until=until):
             number = next((number for number in order if number < end), None)
             if number is None:
@@ -78,12 +80,13 @@ def at_each_yield_point(
                 end = number
 
 
-def _all_over(most: int) -> Iterator[int]:
-    """The numbers from 1 to `most`, those first that lie far from each other."""
-    step, passed = _FIRST_STEP, set[int]()
+def _all_over(step: int) -> Iterator[int]:
+    """The numbers of yield points, those first that lie so many from each other."""
+    passed = set[int]()
     while step:
-        yield from (number for number in range(1, most + 1, step) if number not in passed)
-        passed.update(range(1, most + 1, step))
+        numbers_of_step = range(1, _MOST_YIELD_POINTS + 1, step)
+        yield from (number for number in numbers_of_step if number not in passed)
+        passed.update(numbers_of_step)
         step //= 2
 
 

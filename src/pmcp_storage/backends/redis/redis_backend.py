@@ -16,7 +16,8 @@ What survives depends on the server: see `RedisBackend.verify`.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from functools import cache
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -45,6 +46,20 @@ _SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "
 
 _CHUNK = 1000
 """Records that a listing fetches at a time: two round trips each."""
+
+
+@cache
+def _driver_info() -> dict[str, Any]:
+    """What redis-py tells the server of itself.
+
+    Made once: where it is not given, redis-py reads its own metadata for each new connection, which
+    takes longer than connecting.
+    """
+    try:
+        from redis.driver_info import DriverInfo
+    except ImportError:
+        return {}  # an older redis-py, which does not
+    return {"driver_info": DriverInfo()}
 
 
 class _Written(NamedTuple):
@@ -104,6 +119,7 @@ class RedisBackend(StorageBackend):
             socket_timeout=_TIMEOUT,
             socket_connect_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
+            **_driver_info(),
         )
         return cls(client, prefix, close_client=True)
 
