@@ -83,17 +83,6 @@ class MemoryStorage:
                 found.append((task_ids[end], row))
         return found
 
-    def count(self, owner_id: str, live_at: datetime | None, at_most: int | None) -> int:
-        """How many rows the owner has, without those that have expired by `live_at` if that is
-        given, and `at_most` as many."""
-        counted = 0
-        for task_id in self._task_ids.get(owner_id, ()):
-            row = self.rows.get((owner_id, task_id))
-            counted += row is not None and not _has_expired(row, live_at)
-            if counted == at_most:
-                break
-        return counted
-
     def remove_expired(self, now: datetime) -> int:
         """Remove the rows that have expired by `now`; return how many."""
         removed = 0
@@ -184,19 +173,9 @@ class InMemoryBackend(StorageBackend):
             page = self._storage.page(owner_id, limit, after)
         return [read_row(owner_id, task_id, row.data, row.version) for task_id, row in page]
 
-    def _count_by_owner(
-        self, owner_id: str, *, live_at: datetime | None, at_most: int | None
-    ) -> int:
-        with self._storage.lock:
-            return self._storage.count(owner_id, live_at, at_most)
-
     def _cleanup_expired(self) -> int:
         with self._storage.lock:
             return self._storage.remove_expired(datetime.now(UTC))
-
-
-def _has_expired(row: Row, by: datetime | None) -> bool:
-    return by is not None and row.expires_at is not None and row.expires_at <= by
 
 
 def _holds(ordered: list[str], value: str) -> bool:
