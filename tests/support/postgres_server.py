@@ -33,7 +33,6 @@ from support.postgres_processes import (
     as_user,
     children,
     conninfo,
-    free_port,
     give_away,
     is_ready,
     is_running,
@@ -41,7 +40,7 @@ from support.postgres_processes import (
     start_as_user,
     temporary_folder,
 )
-from support.servers import crash_command, dismiss, guard, run
+from support.servers import crash_command, dismiss, free_port, guard, run
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -26,6 +27,7 @@ from typing import Protocol, Self
 _ATTEMPTS = 5
 _READY_WITHIN = 60.0
 _POLL_INTERVAL = 0.02
+_NEVER_HANDED_OUT = range(15_000, 32_000)
 
 
 class Server:
@@ -154,11 +156,16 @@ def _becomes_ready(server: subprocess.Popen[bytes], port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port on which nothing listens at the moment.
+
+    None of those that systems hand out to whoever asks for any: one of these can be another
+    process's before the server listens on it, which then looks as if it were ready.
+    """
+    while True:
+        port = secrets.choice(_NEVER_HANDED_OUT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 Serving = Callable[[], AbstractContextManager[Mapping[str, str]]]

@@ -16,7 +16,6 @@ from pmcp_storage import (
     StorageFullError,
     TaskRecord,
 )
-from support.postgres_processes import free_port
 from support.postgres_server import PostgresServer, bouncing, postgres_server
 from support.postgres_support import (
     WireProxy,
@@ -26,6 +25,7 @@ from support.postgres_support import (
     schema,
     sessions,
 )
+from support.servers import free_port
 
 __all__ = ["backend", "postgres_server", "schema"]
 

@@ -20,9 +20,9 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from pmcp_storage import BackendError, OutcomeUnknownError, PostgresBackend
-from support.postgres_processes import free_port
 from support.postgres_server import PostgresServer, postgres_server
 from support.postgres_support import backend, eventually, make, schema, sessions
+from support.servers import free_port
 
 __all__ = ["backend", "postgres_server", "schema"]
 

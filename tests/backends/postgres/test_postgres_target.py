@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pmcp_conformance.targets.postgres import PostgresTarget
-from support.postgres_processes import free_port
 from support.postgres_server import PostgresServer, postgres_server
 from support.postgres_support import make
+from support.servers import free_port
 
 __all__ = ["postgres_server"]
 

@@ -17,6 +17,7 @@ from pmcp_storage import (
 )
 from support.backend_checks import check_every_operation
 from support.records import make_record
+from support.redis_proxy import RedisProxy, Verdict
 from support.redis_server import RedisServer
 
 
@@ -35,6 +36,22 @@ def test_any_settings_of_the_client_work(
         connection = client.client_id()
         backend.close()
         assert client.client_id() == connection
+
+
+# redis-py wants its own object in place of the url's options, which no url can hold.
+@pytest.mark.filterwarnings("ignore:Call to '__init__' function with deprecated usage")
+@pytest.mark.parametrize(("options", "name"), [("", "redis-py"), ("?lib_name=mine", "mine")])
+def test_the_server_is_told_of_the_client(proxy: RedisProxy, options: str, name: str) -> None:
+    sent = list[bytes]()
+
+    def note(request: bytes) -> Verdict:
+        sent.append(request)
+        return "pass"
+
+    proxy.fault = note
+    with RedisBackend.from_url(proxy.url + options) as backend:
+        backend.count_by_owner("o")
+    assert f"LIB-NAME\r\n${len(name)}\r\n{name}\r\n".encode() in b"".join(sent)
 
 
 @pytest.mark.parametrize("prefix", ["", "a{b", "a}b"])

@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
 from redis import Redis, RedisCluster
@@ -46,6 +46,12 @@ _SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "
 
 _CHUNK = 1000
 """Records that a listing fetches at a time: two round trips each."""
+
+
+def _names_itself(url: str) -> bool:
+    """Whether the url says what the server is told of the client."""
+    options = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    return not options.keys().isdisjoint({"lib_name", "lib_version"})
 
 
 @cache
@@ -119,7 +125,7 @@ class RedisBackend(StorageBackend):
             socket_timeout=_TIMEOUT,
             socket_connect_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
-            **_driver_info(),
+            **({} if _names_itself(url) else _driver_info()),
         )
         return cls(client, prefix, close_client=True)
 
