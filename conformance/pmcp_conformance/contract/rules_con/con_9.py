@@ -6,19 +6,23 @@ from functools import partial
 
 from pmcp_conformance.catalogue import rule
 from pmcp_conformance.contract.support import with_task
-from pmcp_conformance.engine.attempt import repeated
+from pmcp_conformance.engine.attempt import Attempt, Call, raise_unexpected, repeated
+from pmcp_conformance.engine.handles import watched
 from pmcp_conformance.engine.pacing import is_fast
 from pmcp_conformance.engine.patience import Limit
 from pmcp_conformance.engine.recording import RecordedBackend
 from pmcp_conformance.engine.trial import Trial
 from pmcp_conformance.engine.violation import premise
 from pmcp_conformance.expectations import (
+    expect,
     expect_entry,
     expect_raises,
     expect_returns,
     expect_stored,
     listed_entry,
 )
+from pmcp_conformance.interleaving.exploration import explore_crossings
+from pmcp_conformance.interleaving.yield_points import YieldPointKind
 from pmcp_storage import NotFoundError, TaskStatus
 
 _LARGE = 100_000
@@ -32,6 +36,12 @@ _MANY = 6_000
 _SECONDS = 2.0
 """For so many writes."""
 
+_HEAD_STARTS = (0, 1, 2)
+"""Writes that one connection of a handle has seen before there is another."""
+
+_BRIEFLY = 0.1
+"""Seconds for the reads of two connections, where an operation takes milliseconds."""
+
 
 @rule("CON-9", facts=("shared",))
 def handles_see_each_other(trial: Trial) -> None:
@@ -44,9 +54,9 @@ def handles_see_each_other(trial: Trial) -> None:
     open, and another thread did not see a document that had been inserted meanwhile.
     (https://github.com/couchbase/couchbase-lite-net/issues/753)
 
-    Mend: Commit before returning, and end the transaction after each read (autocommit), or
-    REPEATABLE READ shows an old snapshot. Ask for strongly consistent reads and no replica. Cache
-    neither records nor absence.
+    Mend: Commit before returning, and end the transaction after each read (autocommit), in every
+    connection of a pool, or REPEATABLE READ shows an old snapshot. Ask for strongly consistent
+    reads and no replica. Cache neither records nor absence.
     """
     owner = trial.owner()
     pair = [trial.open("first"), trial.open("second")]
@@ -55,6 +65,8 @@ def handles_see_each_other(trial: Trial) -> None:
     write_in_turn(trial, owner, pair)
     what_is_read_often(trial, pair)
     what_is_created_again(trial, pair)
+    for number in _HEAD_STARTS:
+        what_two_connections_read(trial, pair[0], number)
     for writer, reader in (pair, pair[::-1]):
         expect_returns(True, writer.delete, owner, "task")
         nothing_there(trial, owner, reader)
@@ -119,6 +131,33 @@ def what_is_created_again(trial: Trial, pair: list[RecordedBackend]) -> None:
             expect_returns(1, reader.count_by_owner, owner)
             with premise("DEL-1"):
                 expect_returns(True, writer.delete, owner, task_id)
+
+
+def what_two_connections_read(trial: Trial, writer: RecordedBackend, head_start: int) -> None:
+    """Two reads at once, after each write of another handle: a handle with a pool makes them by two
+    connections, of which the second is otherwise never used, and each reads what is there now.
+    """
+    reader = watched(trial, trial.open("two at once").unrecorded)
+    owner, written = trial.owner(), [1]
+    trial.store_record(owner)
+
+    def write() -> None:
+        written.append(repeated(lambda: writer.put(trial.record(owner))))
+
+    def two_reads(_: str) -> list[Call]:
+        write()
+        return [partial(reader.get, owner, "task")] * 2
+
+    def check(_: str, attempts: list[Attempt]) -> None:
+        raise_unexpected(attempts)
+        for found in [attempt.result for attempt in attempts if attempt.error is None]:
+            observed = f"version {found.version}, by one of two that read at once"
+            expect(found.version == written[-1], f"version {written[-1]} is read", observed)
+
+    for _ in range(head_start):
+        reader.get(owner, "task")
+        write()
+    explore_crossings(trial, two_reads, check, within=_BRIEFLY, kinds=[YieldPointKind.LINE])
 
 
 def what_an_idle_handle_reads(trial: Trial, pair: list[RecordedBackend]) -> None:
