@@ -62,8 +62,8 @@ def test_a_limit_lasts_longer_on_a_busy_machine(
 
 def test_something_is_tried_however_little_time_there_is() -> None:
     with trial_against(MemoryTarget()) as trial:
-        assert len([*numbers(trial, 100, until=Limit(0))]) == 8
-        assert len([*numbers(trial, 7, until=Limit(0))]) == 7
+        assert len([*numbers(trial, 100, until=Limit(0))]) == 12
+        assert len([*numbers(trial, 9, until=Limit(0))]) == 9
 
 
 def test_nothing_is_judged_by_a_limit_where_the_machine_has_no_time(

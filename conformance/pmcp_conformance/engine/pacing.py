@@ -45,10 +45,13 @@ def limit_of(trial: Trial, seconds: float) -> Limit:
 def numbers(trial: Trial, most: int, *, until: Limit) -> Iterator[int]:
     """The numbers from 1 to `most`, or as many of them as there is time for `until` then.
 
-    The first ones in any case: four, and eight where an operation takes next to no time and no
-    further process is needed.
+    The first ones in any case: a dozen where an operation takes next to no time, eight where it
+    asks another process, four where that takes long.
     """
-    least = 8 if is_fast(trial) and trial.target.in_process else 4
+    if storage_latency(trial) or not trial.target.in_process:
+        least = 4
+    else:
+        least = 8 if asks_another_process(trial) else 12
     for number in range(1, most + 1):
         if until.is_over and number > least:
             return
