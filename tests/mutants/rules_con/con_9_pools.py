@@ -14,7 +14,7 @@ from pmcp_storage import NotFoundError, TaskRecord, VersionedRecord
 from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key
 
-_SELECT = "SELECT data, version FROM tasks WHERE owner_id = :owner AND task_id = :task"
+_SELECT = "SELECT data, version FROM tasks WHERE owner_id = ? AND task_id = ?"
 
 
 class Pooled(SqliteRows):
@@ -39,9 +39,7 @@ class Pooled(SqliteRows):
 
     def connect(self) -> sqlite3.Connection:
         self._made += 1
-        db = sqlite3.connect(
-            self._path, timeout=20.0, isolation_level=None, check_same_thread=False
-        )
+        db = sqlite3.connect(self._path, timeout=2.0, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA synchronous = OFF")
         return db
 
@@ -57,23 +55,18 @@ class TellsChangesByDataVersion(Pooled):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._cache: dict[Key, tuple[int, VersionedRecord]] = {}
+        self._cache: dict[Key, tuple[int, list[tuple[str, int]]]] = {}
 
     def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
+        key = owner_id, task_id
         with self.connection() as db:
             [[counted]] = db.execute("PRAGMA data_version").fetchall()
-            row = {"owner": owner_id, "task": task_id}
-            seen, found = self._cache.get((owner_id, task_id), (None, None))
-            if found is not None and seen == counted:
-                return found
-            statement = (
-                "SELECT data, version FROM tasks WHERE owner_id = :owner AND task_id = :task"
-            )
-            rows = db.execute(statement, row).fetchall()
+            if self._cache.get(key, (None,))[0] != counted:
+                self._cache[key] = counted, db.execute(_SELECT, key).fetchall()
+            _, rows = self._cache[key]
         if not rows:
-            raise NotFoundError(owner_id, task_id)
-        self._cache[owner_id, task_id] = counted, read_row(owner_id, task_id, *rows[0])
-        return self._cache[owner_id, task_id][1]
+            raise NotFoundError(*key)
+        return read_row(*key, *rows[0])
 
     def values(self, record: TaskRecord) -> dict[str, Any]:
         self._cache.pop(key_of(record), None)
@@ -86,8 +79,17 @@ class TellsChangesByDataVersion(Pooled):
 
 class OneConnectionKeepsItsSnapshot(Pooled):
     """breaks CON-9: all connections of the pool but the first, which was told to commit by itself,
-    go on reading in the transaction of their first read.
+    go on reading in the transaction of their first read until they have written something.
     """
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        with super().connection() as db:
+            before = db.total_changes
+            yield db
+            if db.in_transaction and db.total_changes > before:
+                db.commit()
+                db.execute("BEGIN")
 
     def connect(self) -> sqlite3.Connection:
         db = super().connect()
