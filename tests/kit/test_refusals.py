@@ -68,6 +68,7 @@ def test_a_request_whose_rest_comes_late_is_refused_once(
     pieces: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_pair, "_QUIET", 0.0)
+    monkeypatch.setattr(connection_pair, "_LOOKS", 10**9)  # there is no quiet time between them
     with EchoServer() as server, FaultProxy(server.address) as proxy:
         refused_once(proxy, 1, Refusal("busy", lambda request: b"%d bytes\n" % len(request)))
         with socket.create_connection(proxy.address, timeout=5) as client:
