@@ -125,6 +125,36 @@ async def cancel_some(backend: AsyncPostgresBackend) -> None:
             await task
 
 
+class SlowPool(AsyncConnectionPool[Any]):
+    """A pool of one connection, which has other things to do before it takes it back."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, min_size=1, open=False)
+        self.takes_back = asyncio.Event()
+
+    async def putconn(self, conn: Any) -> None:
+        self.takes_back.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await super().putconn(conn)
+
+
+def test_a_pool_keeps_the_connection_of_a_task_that_is_cancelled_as_it_returns_it(
+    postgres_server: PostgresServer, schema: str
+) -> None:
+    async def run() -> None:
+        pool = SlowPool(postgres_server.url())
+        async with pool, AsyncPostgresBackend(pool, schema) as backend:
+            task = asyncio.create_task(backend.count_by_owner("o"))
+            await pool.takes_back.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await backend.count_by_owner("o") == 0
+
+    asyncio.run(run())
+
+
 def test_cancelled_tasks_leave_the_handle_usable(
     postgres_server: PostgresServer, opened: Opened
 ) -> None:

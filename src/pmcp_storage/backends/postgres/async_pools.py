@@ -118,6 +118,7 @@ class BorrowedAsyncPool:
         self._pool = pool
         self._timeout = timeout
         self._process = os.getpid()
+        self._returning = set[asyncio.Task[None]]()
 
     async def take(self) -> AsyncConnection[Any]:
         check_process(self._process)
@@ -137,7 +138,11 @@ class BorrowedAsyncPool:
     async def give_back(self, loan: AsyncConnection[Any]) -> None:
         if not is_idle(loan.pgconn):
             loan.pgconn.finish()
-        await self._pool.putconn(loan)
+        # In a task of its own: a pool that is cancelled while it takes a connection loses it.
+        returning = asyncio.create_task(self._pool.putconn(loan))
+        self._returning.add(returning)
+        returning.add_done_callback(self._returning.discard)
+        await asyncio.shield(returning)
 
     async def carry_out(
         self, loan: AsyncConnection[Any], statement: Statement, values: Values
