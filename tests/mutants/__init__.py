@@ -2,9 +2,10 @@
 
 A mutant is a class whose docstring begins with `breaks CAS-4:` and says what is broken and where
 storages have had that bug. It is a backend, a storage, a target or a task store, correct but for
-the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`; a class written there is found. What
-they are made from is in `base` (memory), `loops` (async), `files`, `postgres` and
-`support.tcp_store` (a server); `harness` runs rules against them.
+the bug. The mutants of CAS-4 stand in `rules_cas/cas_4.py`, or in `cas_4_pools.py` where a kind of
+them has a module of its own; a class written there is found. What they are made from is in `base`
+(memory), `loops` (async), `files`, `sqlite`, `postgres` and `support.tcp_store` (a server);
+`harness` runs rules against them.
 """
 
 from __future__ import annotations

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import psycopg
 
@@ -17,7 +12,6 @@ from mutants.base import (
     key_of,
 )
 from mutants.postgres import IdleInTransaction, PgBackend
-from mutants.rules_con.pools import Pooled
 from mutants.rules_dur.log import LogStorage, LogTarget
 from pmcp_storage import (
     InMemoryBackend,
@@ -29,8 +23,6 @@ from pmcp_storage import (
 from pmcp_storage.backend import read_row
 from pmcp_storage.backends.memory import Key
 from support.postgres_sessions import Session
-
-_SELECT = "SELECT data, version FROM tasks WHERE owner_id = ? AND task_id = ?"
 
 
 class ReadsThroughACache(InMemoryBackend):
@@ -141,56 +133,6 @@ class CountsItsOwnWrites(InMemoryBackend):
     def _delete(self, owner_id: str, task_id: str) -> bool:
         self._counts.pop(owner_id, None)
         return super()._delete(owner_id, task_id)
-
-
-class TellsChangesByDataVersion(Pooled):
-    """breaks CON-9: get answers from a cache for as long as PRAGMA data_version stays, which each
-    connection of the pool counts for itself.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._cache: dict[Key, tuple[int, list[tuple[str, int]]]] = {}
-
-    def _get(self, owner_id: str, task_id: str) -> VersionedRecord:
-        key = owner_id, task_id
-        with self.connection() as db:
-            [[counted]] = db.execute("PRAGMA data_version").fetchall()
-            if self._cache.get(key, (None,))[0] != counted:
-                self._cache[key] = counted, db.execute(_SELECT, key).fetchall()
-            _, rows = self._cache[key]
-        if not rows:
-            raise NotFoundError(*key)
-        return read_row(*key, *rows[0])
-
-    def values(self, record: TaskRecord) -> dict[str, Any]:
-        self._cache.pop(key_of(record), None)
-        return super().values(record)
-
-    def _delete(self, owner_id: str, task_id: str) -> bool:
-        self._cache.pop((owner_id, task_id), None)
-        return super()._delete(owner_id, task_id)
-
-
-class OneConnectionKeepsItsSnapshot(Pooled):
-    """breaks CON-9: all connections of the pool but the first, which was told to commit by itself,
-    go on reading in the transaction of their first read until they have written something.
-    """
-
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
-        with super().connection() as db:
-            before = db.total_changes
-            yield db
-            if db.in_transaction and db.total_changes > before:
-                db.commit()
-                db.execute("BEGIN")
-
-    def connect(self) -> sqlite3.Connection:
-        db = super().connect()
-        if self._made > 1:
-            db.execute("BEGIN")
-        return db
 
 
 class ForgetsToCommit(PgBackend):

@@ -133,7 +133,7 @@ class BorrowedAsyncPool:
             if is_usable(connection.pgconn):
                 return connection
             connection.pgconn.finish()
-            await self._pool.putconn(connection)
+            await self.give_back(connection)
 
     async def give_back(self, loan: AsyncConnection[Any]) -> None:
         if not is_idle(loan.pgconn):
